@@ -1,0 +1,1 @@
+"""The core of EarthGazer: what a worker imports."""

@@ -1,0 +1,50 @@
+"""Schema migrations: where a database stands, and bringing it to the newest revision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, text
+
+from earthgazer_core.db.tables import SCHEMA
+
+_LOCK = 0x6561727468  # "earth": any number that all starters share and nobody else uses
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config
+
+
+def head() -> str:
+    """Return the newest revision that this version of the code knows."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    if revision is None:
+        raise LookupError("no migrations are installed beside this code")
+    return revision
+
+
+def current(engine: Engine) -> str | None:
+    """Return the revision of the database, None if it was never migrated."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
+        return context.get_current_revision()
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the database to a revision; does nothing if it is there already.
+
+    Safe to call from several processes at once: one migrates, the others wait for it.
+    """
+    config = _config()
+    with engine.begin() as connection:
+        # held until the transaction ends, so that two starters can't both create the tables
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)

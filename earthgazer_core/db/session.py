@@ -1,0 +1,77 @@
+"""Engines and sessions; one per process, made when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from earthgazer_core.errors import InvalidInputError, ServiceUnavailableError
+from earthgazer_core.settings import DatabaseSettings
+
+
+def make_engine(settings: DatabaseSettings, *, pool_size: int = 2) -> Engine:
+    """Return an engine for these settings; nothing is connected yet.
+
+    Raises:
+        InvalidInputError: no database is configured.
+    """
+    if not settings.is_configured:
+        raise InvalidInputError(
+            "no database: set EARTHGAZER__DATABASE__URL or EARTHGAZER__DATABASE__HOST,"
+            " or start the embedded stack with `earthgazer stack up`"
+        )
+    return create_engine(
+        settings.sqlalchemy_url(),
+        echo=settings.echo_sql,
+        pool_size=pool_size,
+        max_overflow=8,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": settings.connect_timeout_s},
+    )
+
+
+def is_unavailable(error: DBAPIError) -> bool:
+    """Whether the error means that the server is away, not that the statement is wrong."""
+    if not isinstance(error, OperationalError | InterfaceError) and not error.connection_invalidated:
+        return False
+    text = str(error.orig)
+    return not any(
+        word in text for word in ("password authentication", "does not exist", "no password supplied")
+    )
+
+
+class Database:
+    """Hands out sessions; turns an absent server into one transient error."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._sessions = sessionmaker(engine, expire_on_commit=False)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Yield a session in a transaction: committed at the end, rolled back on any error.
+
+        Raises:
+            ServiceUnavailableError: the server is away; try again later.
+            InvalidInputError: the server is there but refuses us (password, database name).
+        """
+        try:
+            with self._sessions.begin() as session:
+                yield session
+        except DBAPIError as error:
+            reason = (
+                str(error.orig).strip().splitlines()[-1] if str(error.orig).strip() else type(error).__name__
+            )
+            if is_unavailable(error):
+                raise ServiceUnavailableError(f"database unavailable: {reason}") from error
+            if isinstance(error, OperationalError):
+                raise InvalidInputError(f"database refuses the connection: {reason}") from error
+            raise
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()

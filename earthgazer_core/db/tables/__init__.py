@@ -1,0 +1,31 @@
+"""All tables; importing this module makes the metadata complete."""
+
+from earthgazer_core.db.tables.artifact import ArtifactRow, TimeSeriesRow
+from earthgazer_core.db.tables.base import SCHEMA, Base
+from earthgazer_core.db.tables.capture import AssetRow, CaptureRow
+from earthgazer_core.db.tables.execution import (
+    OperatorActionRow,
+    TaskExecutionRow,
+    TaskMessageRow,
+    TaskStateChangeRow,
+    WorkflowRunRow,
+    WorkflowStepRow,
+)
+from earthgazer_core.db.tables.location import CaptureLocationRow, LocationRow
+
+__all__ = [
+    "SCHEMA",
+    "ArtifactRow",
+    "AssetRow",
+    "Base",
+    "CaptureLocationRow",
+    "CaptureRow",
+    "LocationRow",
+    "OperatorActionRow",
+    "TaskExecutionRow",
+    "TaskMessageRow",
+    "TaskStateChangeRow",
+    "TimeSeriesRow",
+    "WorkflowRunRow",
+    "WorkflowStepRow",
+]

@@ -1,0 +1,1 @@
+"""What an operator does to a fleet: look, retry, revoke, resize."""

@@ -1,0 +1,1 @@
+"""Raster science, pure: no Celery, no SQL, no settings."""

@@ -1,0 +1,1 @@
+"""The flight recorder: signals of publishers and workers become durable history."""

@@ -1,0 +1,1 @@
+"""The console of an EarthGazer or any other Celery fleet."""

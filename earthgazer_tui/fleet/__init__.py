@@ -1,0 +1,1 @@
+"""Everything that touches the broker or the database, behind one protocol."""

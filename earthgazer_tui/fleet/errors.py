@@ -1,0 +1,23 @@
+"""What can go wrong between the console and the fleet, told in one line for people."""
+
+from __future__ import annotations
+
+
+class FleetError(Exception):
+    """Base of all; ``str()`` is sanitised and may be shown."""
+
+
+class UnavailableError(FleetError):
+    """The broker or the database can't be reached now."""
+
+
+class RefusedError(FleetError):
+    """The operation would do harm or can't work here; the message says why."""
+
+
+class NotFoundError(FleetError):
+    """What was asked for is not there (any more)."""
+
+
+class ReadOnlyError(FleetError):
+    """The console was started read-only."""

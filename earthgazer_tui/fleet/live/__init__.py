@@ -1,0 +1,1 @@
+"""The live fleet: the one room of the console that imports Celery, Redis and SQL."""

@@ -1,0 +1,60 @@
+"""Frozen values that cross from the fleet to the views; every text in them is sanitised already."""
+
+from earthgazer_tui.fleet.models.action import ActionResult, Reply, RetryPlan, RetryPlanItem
+from earthgazer_tui.fleet.models.capture import (
+    ArtifactSummary,
+    AssetSummary,
+    CaptureDetail,
+    CaptureRow,
+    Freshness,
+    IndexStatistics,
+    Preview,
+    SeriesPoint,
+    StageState,
+    TimeSeries,
+)
+from earthgazer_tui.fleet.models.queue import QueueDepth
+from earthgazer_tui.fleet.models.session import QuitChoice, StartStep, StepState, WorkInProgress
+from earthgazer_tui.fleet.models.snapshot import Alert, Badges, Counters, Service, ServiceState, Snapshot
+from earthgazer_tui.fleet.models.task import RetryMode, RetryOffer, StateChange, TaskDetail, TaskRow
+from earthgazer_tui.fleet.models.worker import RunningTask, Worker, WorkerState
+from earthgazer_tui.fleet.models.workflow import RunDetail, RunRow, RunStep
+
+__all__ = [
+    "ActionResult",
+    "Alert",
+    "ArtifactSummary",
+    "AssetSummary",
+    "Badges",
+    "CaptureDetail",
+    "CaptureRow",
+    "Counters",
+    "Freshness",
+    "IndexStatistics",
+    "Preview",
+    "QueueDepth",
+    "QuitChoice",
+    "Reply",
+    "RetryMode",
+    "RetryOffer",
+    "RetryPlan",
+    "RetryPlanItem",
+    "RunDetail",
+    "RunRow",
+    "RunStep",
+    "RunningTask",
+    "SeriesPoint",
+    "Service",
+    "ServiceState",
+    "Snapshot",
+    "StageState",
+    "StartStep",
+    "StateChange",
+    "StepState",
+    "TaskDetail",
+    "TaskRow",
+    "TimeSeries",
+    "WorkInProgress",
+    "Worker",
+    "WorkerState",
+]

@@ -1,0 +1,1 @@
+"""The latest snapshot, the selection and the filters."""
