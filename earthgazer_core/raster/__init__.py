@@ -1,1 +1,1 @@
-"""Raster science, pure: no Celery, no SQL, no settings."""
+"""Raster science: pure functions from files and arrays to files, arrays and numbers."""

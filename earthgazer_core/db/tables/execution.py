@@ -25,12 +25,16 @@ class TaskExecutionRow(Base):
         Index("ix_task_executions_name", "name", "sent_at"),
         Index("ix_task_executions_run_id", "run_id"),
         Index("ix_task_executions_capture_id", "capture_id", "sent_at"),
+        Index("ix_task_executions_group_id", "group_id", postgresql_where="group_id is not null"),
+        Index("ix_task_executions_blocked_by", "blocked_by", postgresql_where="blocked_by is not null"),
     )  # fmt: skip
 
     task_id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     state: Mapped[str]
     """A name of :mod:`celery.states`, or PROGRESS."""
+    state_order: Mapped[int] = mapped_column(server_default="0")
+    """Grows with attempt, replacement, retry and rank of the state, so that a late record never moves a state back."""
     queue: Mapped[str | None]
     exchange: Mapped[str | None]
     routing_key: Mapped[str | None]
@@ -79,7 +83,10 @@ class TaskStateChangeRow(Base):
     """One change of one task's state, kept for its timeline."""
 
     __tablename__ = "task_state_changes"
-    __table_args__ = (Index("ix_task_state_changes_task_id", "task_id", "at"),)
+    __table_args__ = (
+        # Unique, so that a record that is written again after a crash is kept once.
+        Index("uq_task_state_changes_task_id_at_state", "task_id", "at", "state", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     task_id: Mapped[str]

@@ -89,6 +89,7 @@ def upgrade() -> None:
         sa.Column("task_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("state_order", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("queue", sa.Text(), nullable=True),
         sa.Column("exchange", sa.Text(), nullable=True),
         sa.Column("routing_key", sa.Text(), nullable=True),
@@ -283,6 +284,14 @@ def upgrade() -> None:
     op.create_index("ix_captures_sensing_time", "captures", ["sensing_time"], unique=False, schema=SCHEMA)
     op.create_index("ix_operator_actions_at", "operator_actions", ["at"], unique=False, schema=SCHEMA)
     op.create_index(
+        "ix_task_executions_blocked_by",
+        "task_executions",
+        ["blocked_by"],
+        unique=False,
+        schema=SCHEMA,
+        postgresql_where="blocked_by is not null",
+    )
+    op.create_index(
         "ix_task_executions_capture_id",
         "task_executions",
         ["capture_id", "sent_at"],
@@ -298,6 +307,14 @@ def upgrade() -> None:
         postgresql_where="state = 'FAILURE'",
     )
     op.create_index(
+        "ix_task_executions_group_id",
+        "task_executions",
+        ["group_id"],
+        unique=False,
+        schema=SCHEMA,
+        postgresql_where="group_id is not null",
+    )
+    op.create_index(
         "ix_task_executions_live",
         "task_executions",
         ["task_id"],
@@ -311,7 +328,11 @@ def upgrade() -> None:
     op.create_index("ix_task_executions_run_id", "task_executions", ["run_id"], unique=False, schema=SCHEMA)
     op.create_index("ix_task_executions_sent_at", "task_executions", ["sent_at"], unique=False, schema=SCHEMA)
     op.create_index(
-        "ix_task_state_changes_task_id", "task_state_changes", ["task_id", "at"], unique=False, schema=SCHEMA
+        "uq_task_state_changes_task_id_at_state",
+        "task_state_changes",
+        ["task_id", "at", "state"],
+        unique=True,
+        schema=SCHEMA,
     )
     op.create_index(
         "ix_workflow_runs_created_at", "workflow_runs", ["created_at"], unique=False, schema=SCHEMA

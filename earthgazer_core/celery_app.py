@@ -1,0 +1,164 @@
+"""The Celery application: queues, routes by name pattern, schedule and the flags that keep work safe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab
+from kombu import Exchange, Queue
+
+from earthgazer_core.errors import InvalidInputError
+from earthgazer_core.settings import EarthGazerSettings, load_settings
+
+QUEUES = ("io_queue", "cpu_queue", "default", "priority", "maintenance")
+"""Every queue that our workers consume."""
+
+ROUTES = {
+    "earthgazer.io.*": {"queue": "io_queue"},
+    "earthgazer.cpu.*": {"queue": "cpu_queue"},
+    "earthgazer.default.*": {"queue": "default"},
+    "earthgazer.maintenance.*": {"queue": "maintenance"},
+}
+"""Wire name pattern → queue: a task's name says where it runs."""
+
+TASK_MODULES = (
+    "earthgazer_core.tasks.discovery",
+    "earthgazer_core.tasks.transfer",
+    "earthgazer_core.tasks.products",
+    "earthgazer_core.tasks.analysis",
+    "earthgazer_core.tasks.planning",
+    "earthgazer_core.tasks.maintenance",
+)
+"""Where tasks are defined; a worker imports them, a publisher needs only their names."""
+
+_EXCHANGE = Exchange("earthgazer", type="direct")
+
+
+class EarthGazerApp(Celery):
+    """A Celery app that knows the settings it was made with."""
+
+    def __init__(self, settings: EarthGazerSettings | None) -> None:
+        super().__init__("earthgazer", include=TASK_MODULES)
+        self._settings = settings
+        self.on_configure.connect(self._configure, weak=False)
+        self.on_after_configure.connect(self._install_recorder, weak=False)
+
+    @property
+    def settings(self) -> EarthGazerSettings:
+        """The settings; read from the environment when first asked for, if none were given."""
+        if self._settings is None:
+            self._settings = load_settings()
+        return self._settings
+
+    def _configure(self, **_signal: Any) -> None:
+        self.config_from_object(configuration(self.settings))
+
+    def _install_recorder(self, **_signal: Any) -> None:
+        if self.settings.recorder.enabled and self.settings.database.is_configured:
+            from earthgazer_core import recorder
+
+            recorder.install(self, self.settings.recorder, self.settings.database)
+
+
+def make_app(settings: EarthGazerSettings | None = None) -> EarthGazerApp:
+    """Return an app for these settings, by default for those of the environment, read when first needed.
+
+    It becomes the app that our tasks and workflows use, in every thread of this process.
+    """
+    made = EarthGazerApp(settings)
+    made.set_default()
+    return made
+
+
+def configuration(settings: EarthGazerSettings) -> dict[str, Any]:
+    """Return Celery's configuration.
+
+    Raises:
+        InvalidInputError: no broker is configured, or the time limits contradict each other.
+    """
+    celery = settings.celery
+    if celery.broker_url is None:
+        raise InvalidInputError(
+            "no broker: set EARTHGAZER__CELERY__BROKER_URL, or start the embedded stack with `earthgazer stack up`"
+        )
+    if celery.task_soft_time_limit_s >= celery.task_time_limit_s:
+        raise InvalidInputError(
+            "EARTHGAZER__CELERY__TASK_SOFT_TIME_LIMIT_S has to be below EARTHGAZER__CELERY__TASK_TIME_LIMIT_S"
+        )
+    broker_url = celery.broker_url.get_secret_value()
+    is_redis = broker_url.startswith(("redis", "sentinel"))
+    result_backend = celery.result_backend.get_secret_value() if celery.result_backend else None
+    if result_backend is None:
+        if not is_redis:
+            raise InvalidInputError(
+                "no result backend: set EARTHGAZER__CELERY__RESULT_BACKEND (only a Redis broker serves as both)"
+            )
+        result_backend = broker_url
+    return {
+        "broker_url": broker_url,
+        "result_backend": result_backend,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": _redis_options(settings) if is_redis else {},
+        "result_backend_transport_options": _redis_options(settings) if is_redis else {},
+        "result_expires": celery.result_expires_s,
+        "result_extended": True,
+        "enable_utc": True,
+        "timezone": "UTC",
+        "accept_content": ["json"],
+        "result_accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "event_serializer": "json",
+        "task_queues": [
+            Queue(name, _EXCHANGE, routing_key=name, max_priority=None if is_redis else 10) for name in QUEUES
+        ],
+        "task_default_queue": "default",
+        "task_default_exchange": _EXCHANGE.name,
+        "task_default_routing_key": "default",
+        "task_routes": dict(ROUTES),
+        # in the middle of the range, because 0 is the most urgent on Redis and the least on RabbitMQ
+        "task_default_priority": 5,
+        "task_inherit_parent_priority": True,
+        "task_send_sent_event": True,
+        "worker_send_task_events": True,
+        "task_track_started": True,
+        # a message is given back when its process or worker dies, and taken up once more
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_retry_on_worker_lost": True,
+        "task_acks_on_failure_or_timeout": True,
+        "worker_prefetch_multiplier": celery.worker_prefetch_multiplier,
+        "worker_concurrency": celery.worker_concurrency,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "task_time_limit": celery.task_time_limit_s,
+        "task_soft_time_limit": celery.task_soft_time_limit_s,
+        # the embedding program decides about logging, as any library's user does
+        "worker_hijack_root_logger": False,
+        "beat_schedule": {
+            "discover-active-locations": {
+                "task": "earthgazer.io.discover_images",
+                "schedule": crontab(minute="7"),
+                "options": {"expires": 3000},
+            },
+            "sweep-work-files": {
+                "task": "earthgazer.maintenance.sweep_work_files",
+                "schedule": crontab(minute="23", hour="3"),
+                "options": {"expires": 3600},
+            },
+        },
+    }
+
+
+def _redis_options(settings: EarthGazerSettings) -> dict[str, Any]:
+    celery = settings.celery
+    return {
+        # below the longest task a message would be given to a second worker while the first still runs
+        "visibility_timeout": celery.visibility_timeout_s or celery.task_time_limit_s + 30,
+        "unacked_restore_interval": 1,
+        "unacked_restore_throttle": 1,
+        "socket_keepalive": True,
+    }
+
+
+app = make_app()

@@ -1,0 +1,130 @@
+"""Writing cloud-optimised GeoTIFFs that appear under their name whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import rasterio
+import rasterio.shutil
+from rasterio.enums import ColorInterp
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetWriter
+
+from earthgazer_core.errors import StorageError
+from earthgazer_core.raster.dataset import one_line
+from earthgazer_core.raster.grid import Grid
+
+BLOCK_PX = 512
+"""Side of a tile of the output."""
+_TAG_PREFIX = "EARTHGAZER_"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a raster is stored."""
+
+    dtype: str
+    """``float32`` or ``uint8``."""
+    bands: tuple[str, ...]
+    """Description of each band."""
+    units: str = ""
+    """Unit of the values; empty for none."""
+    nodata: float | None = None
+    """Value of pixels that are not valid."""
+    colors: tuple[ColorInterp, ...] | None = None
+    """Meaning of each band in a picture."""
+    compression: str = "DEFLATE"
+    """Codec: DEFLATE is read everywhere, ZSTD is faster and smaller."""
+
+
+@contextmanager
+def writing_cog(
+    out: Path, grid: Grid, layout: Layout, tags: Mapping[str, str], threads: int
+) -> Iterator[DatasetWriter]:
+    """Give an open raster to fill window by window, then make it the COG ``out``.
+
+    The pixels wait uncompressed beside ``out``, since a COG keeps its overviews before its full resolution
+    and so can't be written in passing. Whatever happens before the last rename, nothing of it remains.
+
+    Raises:
+        StorageError: the disk is full, or the folder can't be written.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    stem = f".{out.name}.{uuid.uuid4().hex}"
+    raw, cog = out.with_name(f"{stem}.raw.tif"), out.with_name(f"{stem}.cog.tif")
+    try:
+        try:
+            with rasterio.open(
+                raw, "w", driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=len(layout.bands),
+                dtype=layout.dtype, crs=grid.crs, transform=grid.transform, nodata=layout.nodata,
+                tiled=True, blockxsize=BLOCK_PX, blockysize=BLOCK_PX, interleave="band", BIGTIFF="IF_SAFER",
+            ) as dataset:  # fmt: skip
+                dataset.descriptions = layout.bands
+                dataset.units = (layout.units,) * len(layout.bands)
+                if layout.colors is not None:
+                    dataset.colorinterp = layout.colors
+                dataset.update_tags(**_tags(tags))
+                yield dataset
+            _to_cog(raw, cog, layout, threads)
+            _sync(cog)
+            cog.replace(out)
+            _sync(out.parent)
+        except (RasterioError, OSError) as error:
+            raise StorageError(f"{out}: could not be written ({one_line(error)})") from error
+    finally:
+        raw.unlink(missing_ok=True)
+        cog.unlink(missing_ok=True)
+
+
+def digest(path: Path) -> tuple[str, int]:
+    """Return the hex sha256 and the size in bytes of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+
+
+def software_version() -> str:
+    """Return the name and version of this software, for the record in a file."""
+    return f"EarthGazer {metadata.version('earthgazer')}"
+
+
+def _to_cog(raw: Path, cog: Path, layout: Layout, threads: int) -> None:
+    options: dict[str, Any] = {
+        "BLOCKSIZE": BLOCK_PX,
+        "COMPRESS": layout.compression,
+        # Horizontal differences for whole numbers, by bytes for floating point.
+        "PREDICTOR": "FLOATING_POINT" if layout.dtype.startswith("float") else "STANDARD",
+        "OVERVIEW_RESAMPLING": "AVERAGE",
+        "NUM_THREADS": threads,
+        "BIGTIFF": "IF_SAFER",
+    }
+    if layout.compression == "ZSTD":
+        options["LEVEL"] = 1
+    rasterio.shutil.copy(raw, cog, driver="COG", **options)
+
+
+def _tags(tags: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "TIFFTAG_SOFTWARE": software_version(),
+        **{f"{_TAG_PREFIX}{name.upper()}": value for name, value in tags.items()},
+    }
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def band_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names as a tuple, as rasterio wants descriptions."""
+    return tuple(names)

@@ -1,0 +1,251 @@
+"""Reading windows of several bands onto one grid, with what is valid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from affine import Affine
+from rasterio.enums import MaskFlags, Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from rasterio.warp import reproject, transform_bounds
+from rasterio.windows import Window
+
+from earthgazer_core.errors import InvalidInputError, RasterError
+from earthgazer_core.raster.dataset import one_line, open_dataset, read_window
+from earthgazer_core.raster.grid import Grid, same_grid
+from earthgazer_core.raster.masks import Mask, nodata_valid, qa_pixel_valid, scl_valid
+from earthgazer_core.raster.source import BandSource
+
+Values = npt.NDArray[np.float64]
+"""(height, width), double precision."""
+
+MAX_WINDOW_PX = 1 << 21
+"""Pixels of a window: 16 MB for each double precision array of it."""
+_MASKS = MappingProxyType({"scl": scl_valid, "qa_pixel": qa_pixel_valid})
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The pixels of one window on the reference grid."""
+
+    counts: Mapping[str, Values]
+    """Common name → digital number plus the source's ``shift``; arbitrary where not valid."""
+    valid: Mask
+    """True where every band is data and every mask shows the ground."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A source, its grid and how its file is laid out."""
+
+    source: BandSource
+    name: str
+    """STAC common name, ``scl`` or ``qa_pixel``."""
+    grid: Grid
+    dtype: str
+    """Type of the numbers as stored."""
+    block_shape: tuple[int, int]
+    """(rows, columns) that the file decodes at once."""
+    declared_nodata: float | None
+    """"No data" value that the file itself declares."""
+
+
+def inspect(sources: Sequence[BandSource]) -> tuple[Band, ...]:
+    """Open each source once and return what it is.
+
+    Raises:
+        InvalidInputError: two sources of one name, a mask of a kind not known, a scale of 0.
+        RasterError: a file can't serve.
+    """
+    bands: list[Band] = []
+    for source in sources:
+        if source.is_mask and source.common_name not in _MASKS:
+            raise InvalidInputError(f"mask {source.band!r}: known masks are SCL and QA_PIXEL")
+        if source.scale == 0:
+            raise InvalidInputError(f"band {source.band!r}: a scale of 0 leaves nothing of it")
+        if any(band.name == source.common_name for band in bands):
+            raise InvalidInputError(f"band {source.band!r} is given twice")
+        with open_dataset(source.path) as dataset:
+            if not 1 <= source.index <= dataset.count:
+                raise RasterError(f"{source.path}: has {dataset.count} band(s), no band {source.index}")
+            place = source.index - 1
+            grid = Grid(dataset.crs, dataset.transform, (dataset.height, dataset.width))
+            bands.append(
+                Band(source, source.common_name, grid, dataset.dtypes[place], dataset.block_shapes[place],
+                     dataset.nodatavals[place])
+            )  # fmt: skip
+    return tuple(bands)
+
+
+def reference_band(bands: Sequence[Band], name: str | None = None) -> Band:
+    """Return the band on whose grid all others are read: the one named, or the finest.
+
+    Masks never are; of equally fine bands the first by name is taken, so that the order of sources
+    never changes a result.
+
+    Raises:
+        InvalidInputError: no such band, or masks alone.
+    """
+    values = sorted((band for band in bands if not band.source.is_mask), key=lambda band: band.name)
+    if not values:
+        raise InvalidInputError("no band given, only masks")
+    if name is None:
+        return min(values, key=lambda band: round(band.grid.pixel_area, 6))
+    for band in values:
+        if band.name == name:
+            return band
+    raise InvalidInputError(
+        f"no band {name!r} to take the grid of; there are {[band.name for band in values]}"
+    )
+
+
+def windows(whole: Window, block_shape: tuple[int, int], max_px: int = MAX_WINDOW_PX) -> Iterator[Window]:
+    """Yield windows that cover ``whole`` in scan order, each within ``max_px`` pixels.
+
+    Their edges lie on those of the file's blocks where a block is not larger than that by itself, so that
+    each block is decoded once.
+    """
+    rows, columns = (min(size, limit) for size, limit in zip(block_shape, (max_px, max_px), strict=True))
+    width = columns * max(1, min(-(-int(whole.width) // columns), max_px // (columns * min(rows, 512)) or 1))
+    width = min(width, max_px)
+    height = rows * max(1, max_px // (width * rows)) if rows * width <= max_px else max(1, max_px // width)
+    row_end, col_end = int(whole.row_off + whole.height), int(whole.col_off + whole.width)
+    row = int(whole.row_off)
+    while row < row_end:
+        next_row = min(row_end, (row // height + 1) * height)
+        col = int(whole.col_off)
+        while col < col_end:
+            next_col = min(col_end, (col // width + 1) * width)
+            yield Window(col, row, next_col - col, next_row - row)
+            col = next_col
+        row = next_row
+
+
+class BandReader:
+    """Reads windows of several bands onto the grid of one; open datasets belong to one thread."""
+
+    def __init__(self, bands: Sequence[Band], reference: Grid) -> None:
+        self._bands = tuple(bands)
+        self._reference = reference
+        self._stack = ExitStack()
+        self._datasets: dict[str, DatasetReader] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            for band in self._bands:
+                self._datasets[band.name] = stack.enter_context(open_dataset(band.source.path))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def read(self, window: Window) -> Block:
+        """Return the pixels of a whole-pixel window of the reference grid.
+
+        Bands of another grid are resampled: bilinear for values, nearest for masks; where they don't
+        reach, pixels are not valid.
+
+        Raises:
+            RasterError: bytes can't be decoded, or grids can't be brought together for want of a CRS.
+        """
+        valid: Mask = np.ones((int(window.height), int(window.width)), dtype=np.bool_)
+        counts: dict[str, Values] = {}
+        for band in self._bands:
+            if band.source.is_mask:
+                valid &= self._mask(band, window)
+            else:
+                counts[band.name], known = self._values(band, window)
+                valid &= known
+        return Block(counts, valid)
+
+    def _values(self, band: Band, window: Window) -> tuple[Values, Mask]:
+        if same_grid(band.grid, self._reference):
+            counts, known = self._native(band, window)
+        else:
+            counts = self._resampled(band, window, Resampling.bilinear)
+            known = np.isfinite(counts)
+        if band.source.shift:
+            counts += band.source.shift
+        return counts, known
+
+    def _native(self, band: Band, window: Window) -> tuple[Values, Mask]:
+        dataset, source = self._datasets[band.name], band.source
+        dn = read_window(dataset, source.index, window)
+        known = nodata_valid(dn, (source.nodata, band.declared_nodata))
+        flags = dataset.mask_flag_enums[source.index - 1]
+        if MaskFlags.per_dataset in flags:
+            known &= dataset.read_masks(source.index, window=window) != 0
+        return dn.astype(np.float64), known
+
+    def _mask(self, band: Band, window: Window) -> Mask:
+        if same_grid(band.grid, self._reference):
+            flags = read_window(self._datasets[band.name], band.source.index, window)
+            return _MASKS[band.name](flags)
+        return self._resampled(band, window, Resampling.nearest) > 0
+
+    def _resampled(self, band: Band, window: Window, resampling: Resampling) -> Values:
+        """Return a band on the reference grid, NaN where it has no data; a mask as 1 valid, 0 not."""
+        target = self._reference.crop(window)
+        out: Values = np.full(target.shape, np.nan)
+        part = _source_window(band.grid, target, band.source.path)
+        if part is None:
+            return out
+        if band.source.is_mask:
+            flags = read_window(self._datasets[band.name], band.source.index, part)
+            values = _MASKS[band.name](flags).astype(np.float64)
+        else:
+            values, known = self._native(band, part)
+            values[~known] = np.nan
+        # Without a CRS on either side (checked above) both lie in one plane, whichever it is.
+        crs = {"src_crs": band.grid.crs, "dst_crs": target.crs} if band.grid.crs else _ANY_PLANE
+        try:
+            reproject(
+                values, out, src_transform=band.grid.crop(part).transform, dst_transform=target.transform,
+                src_nodata=np.nan, dst_nodata=np.nan, resampling=resampling, **crs,
+            )  # fmt: skip
+        except RasterioError as error:
+            raise RasterError(f"{band.source.path}: can't be resampled ({one_line(error)})") from error
+        return out
+
+
+_ANY_PLANE: Mapping[str, Any] = MappingProxyType({"src_crs": "EPSG:3857", "dst_crs": "EPSG:3857"})
+
+
+def _source_window(grid: Grid, target: Grid, path: str) -> Window | None:
+    """Return the part of a band that resampling onto ``target`` needs; None where they don't meet."""
+    if (grid.crs is None) != (target.crs is None):
+        raise RasterError(
+            f"{path}: lies on another grid and only one of the two has a CRS, so they can't be paired"
+        )
+    bounds = target.bounds
+    if grid.crs != target.crs:
+        try:
+            bounds = transform_bounds(target.crs, grid.crs, *bounds, densify_pts=51)
+        except RasterioError as error:
+            raise RasterError(
+                f"{path}: can't be brought onto the grid of the others ({one_line(error)})"
+            ) from error
+    left, bottom, right, top = bounds
+    inverse: Affine = ~grid.transform
+    corners = [inverse @ (x, y) for x in (left, right) for y in (bottom, top)]
+    columns, rows = [corner[0] for corner in corners], [corner[1] for corner in corners]
+    if not np.isfinite([columns, rows]).all():
+        return None
+    # The kernel reaches one pixel further when enlarging, and as many pixels as fit into a target's when reducing.
+    reach = 2 + 2 * max(
+        (max(columns) - min(columns)) / target.shape[1], (max(rows) - min(rows)) / target.shape[0], 1
+    )
+    height, width = grid.shape
+    col0, col1 = max(0, int(min(columns) - reach)), min(width, int(max(columns) + reach) + 1)
+    row0, row1 = max(0, int(min(rows) - reach)), min(height, int(max(rows) + reach) + 1)
+    return Window(col0, row0, col1 - col0, row1 - row0) if col0 < col1 and row0 < row1 else None

@@ -1,0 +1,152 @@
+"""Making a true-colour picture of a product."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from rasterio.enums import ColorInterp
+
+from earthgazer_core.domain.artifact import Outcome
+from earthgazer_core.domain.bbox import BBox
+from earthgazer_core.domain.progress import Progress, ProgressSink, unheard
+from earthgazer_core.errors import InvalidInputError
+from earthgazer_core.raster.cog import Layout, digest, writing_cog
+from earthgazer_core.raster.dataset import gdal_environment
+from earthgazer_core.raster.preview import picture_preview
+from earthgazer_core.raster.reading import Block, Values
+from earthgazer_core.raster.result import RasterResult
+from earthgazer_core.raster.scene import Scene, each_window, open_scene
+from earthgazer_core.raster.source import BandSource
+from earthgazer_core.raster.statistics import Accumulator
+
+Stretch = Literal["per-band", "joint", "fixed"]
+"""Which reflectance becomes black and which white; see :func:`make_rgb`."""
+
+FIXED_RANGE = (0.0, 0.3)
+"""Reflectance from black to white of the fixed stretch: ESA's own for true colour."""
+_BANDS = ("red", "green", "blue")
+_COLORS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
+
+Range = tuple[float, float]
+"""Reflectance of black and of white."""
+
+
+def make_rgb(
+    sources: Sequence[BandSource],
+    bbox: BBox | None,
+    out: Path,
+    *,
+    tags: Mapping[str, str] | None = None,
+    progress: ProgressSink = unheard,
+    stretch: Stretch = "per-band",
+    reference: str | None = None,
+    compression: str = "DEFLATE",
+    threads: int = 2,
+) -> RasterResult:
+    """Write a true-colour picture as an 8 bit COG of red, green, blue and alpha.
+
+    Reflectance is stretched linearly, clipped to black and white and rounded to the nearest of 0 to 255;
+    alpha is 255 where valid and 0 elsewhere. Where black and white come from the pixels, these are read
+    twice.
+
+    Args:
+        sources: Bands and masks of one product; only red, green, blue and the masks are used.
+        bbox: Part to make, lon/lat; None means the whole scene.
+        out: File to write; it appears whole or not at all.
+        tags: Further entries for the file's metadata.
+        progress: Told of each window.
+        stretch: ``per-band``: 2nd to 98th percentile of the valid pixels of each band, which removes haze;
+            ``joint``: lowest 2nd to highest 98th percentile for all, which keeps colours true;
+            ``fixed``: reflectance 0 to 0.3, which makes dates comparable.
+        reference: Band whose grid is used; None means the finest.
+        compression: ``DEFLATE`` or ``ZSTD``.
+        threads: Threads for reading and for compressing.
+
+    Raises:
+        InvalidInputError: red, green or blue is missing, or no such stretch.
+        RasterError: a file is corrupt, has no CRS where ``bbox`` is given, ….
+        OutsideSceneError: ``bbox`` doesn't touch the scene.
+        StorageError: the file can't be written.
+    """
+    if stretch not in ("per-band", "joint", "fixed"):
+        raise InvalidInputError(f"no stretch {stretch!r}; there are per-band, joint and fixed")
+    with gdal_environment():
+        scene = open_scene(sources, _BANDS, bbox, reference)
+        ranges, method = _ranges(scene, stretch, progress, threads)
+        layout = Layout("uint8", (*_BANDS, "alpha"), colors=_COLORS, compression=compression)
+        valid = 0
+        with writing_cog(out, scene.grid, layout, {"product": "rgb", **(tags or {})}, threads) as dataset:
+            for window, pixels in each_window(
+                scene, lambda block: _picture(scene, ranges, block), "rgb", progress, threads
+            ):
+                dataset.write(pixels, window=window)
+                valid += int(np.count_nonzero(pixels[3]))
+            progress(Progress("writing COG", 0, 1))
+        progress(Progress("writing COG", 1, 1))
+        preview = picture_preview(out)
+    sha256, size_bytes = digest(out)
+    return RasterResult(
+        path=out,
+        outcome=Outcome.OK if valid else Outcome.NO_CLEAR_PIXELS,
+        crs=scene.grid.crs_text,
+        transform=scene.grid.coefficients,
+        height=scene.grid.shape[0],
+        width=scene.grid.shape[1],
+        bands=layout.bands,
+        statistics=None,
+        preview=preview,
+        sha256=sha256,
+        size_bytes=size_bytes,
+        parameters={
+            "bbox": None if bbox is None else list(bbox.as_tuple()),
+            **scene.parameters(),
+            "stretch": stretch,
+            "ranges": {name: list(ends) for name, ends in ranges.items()},
+            "percentiles": method,
+            "valid": valid,
+            "total": scene.grid.shape[0] * scene.grid.shape[1],
+            "compression": compression,
+            "warnings": [],
+        },
+    )
+
+
+def _ranges(
+    scene: Scene, stretch: Stretch, progress: ProgressSink, threads: int
+) -> tuple[dict[str, Range], str | None]:
+    """Return the reflectance of black and white of each band, and how percentiles were found."""
+    if stretch == "fixed":
+        return dict.fromkeys(_BANDS, FIXED_RANGE), None
+    seen = {name: Accumulator() for name in _BANDS}
+    for _, values in each_window(scene, lambda block: _valid_values(block), "rgb range", progress, threads):
+        for name in _BANDS:
+            seen[name].add(values[name] * scene.band(name).source.scale, values[name].size)
+    ranges: dict[str, Range] = {}
+    for name in _BANDS:
+        statistics = seen[name].result()
+        low, high = statistics.p02, statistics.p98
+        ranges[name] = FIXED_RANGE if low is None or high is None else (low, high)
+    if stretch == "joint":
+        both = (min(low for low, _ in ranges.values()), max(high for _, high in ranges.values()))
+        ranges = dict.fromkeys(_BANDS, both)
+    return ranges, seen[_BANDS[0]].percentile_method
+
+
+def _valid_values(block: Block) -> dict[str, Values]:
+    return {name: block.counts[name][block.valid] for name in _BANDS}
+
+
+def _picture(scene: Scene, ranges: Mapping[str, Range], block: Block) -> npt.NDArray[np.uint8]:
+    pixels: npt.NDArray[np.uint8] = np.zeros((4, *block.valid.shape), dtype=np.uint8)
+    for channel, name in enumerate(_BANDS):
+        low, high = ranges[name]
+        reflectance = block.counts[name][block.valid] * scene.band(name).source.scale
+        # An area of one single colour has no range; it becomes black, not an error.
+        stretched: Any = (reflectance - low) / (high - low) if high > low else np.zeros_like(reflectance)
+        pixels[channel][block.valid] = np.rint(np.clip(stretched, 0.0, 1.0) * 255.0).astype(np.uint8)
+    pixels[3][block.valid] = 255
+    return pixels

@@ -1,0 +1,169 @@
+"""Statistics of a band, accumulated while its windows pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from earthgazer_core.domain.statistics import Histogram, Statistics
+
+Values = npt.NDArray[np.float64]
+"""Valid values, one dimension."""
+
+BINS_PER_UNIT = 100
+"""Histogram bins of 0.01."""
+EXACT_PERCENTILES = 8_000_000
+"""Up to so many values all are kept and percentiles are exact: 64 MB."""
+_FINE = 100
+"""Fine bins per histogram bin: 0.0001 wide."""
+_PERCENTILES = (2.0, 50.0, 98.0)
+
+
+class Accumulator:
+    """Moments, histogram and percentiles of values that come in pieces.
+
+    The result does not depend on how the values were cut into pieces, beyond the last digits of the mean
+    and the standard deviation. Values are taken as they are: neither rounded nor clipped.
+
+    Args:
+        low: Whole number at which the histogram begins.
+        high: Whole number at which it ends; the last bin is closed.
+        exact_percentiles: Number of values up to which percentiles are exact.
+    """
+
+    def __init__(self, low: int = -1, high: int = 1, *, exact_percentiles: int = EXACT_PERCENTILES) -> None:
+        self._low, self._high = low, high
+        self._exact_limit = exact_percentiles
+        fine_per_unit = BINS_PER_UNIT * _FINE
+        self._fine_edges = np.arange(low * fine_per_unit, high * fine_per_unit + 1) / fine_per_unit
+        # One unit more on either side holds what lies beyond, squeezed: see _squeeze.
+        self._fine = np.zeros((high - low + 2) * fine_per_unit, dtype=np.int64)
+        self._kept: list[Values] | None = []
+        self._total = self._valid = self._below = self._above = 0
+        self._mean = self._m2 = 0.0
+        self._min, self._max = np.inf, -np.inf
+
+    @property
+    def percentile_method(self) -> str:
+        """How percentiles are found, for the record."""
+        if self._kept is not None:
+            return "exact, linear interpolation"
+        return f"histogram of bins of {1 / (BINS_PER_UNIT * _FINE):g}, linear interpolation"
+
+    def add(self, values: Values, total: int) -> None:
+        """Take the valid values of one piece.
+
+        Args:
+            values: Valid, finite values, one dimension; kept by reference, so not to be changed after.
+            total: Pixels of the piece, valid or not.
+        """
+        self._total += total
+        count = values.size
+        if count == 0:
+            return
+        self._add_moments(values)
+        self._min = min(self._min, float(values.min()))
+        self._max = max(self._max, float(values.max()))
+        self._add_histogram(values)
+        self._valid += count
+        if self._kept is not None:
+            if self._valid <= self._exact_limit:
+                self._kept.append(values)
+            else:
+                self._kept = None
+
+    def result(self) -> Statistics:
+        """Return the statistics of everything taken so far."""
+        counts = self._fine[BINS_PER_UNIT * _FINE : -BINS_PER_UNIT * _FINE].reshape(-1, _FINE).sum(axis=1)
+        edges = np.arange(self._low * BINS_PER_UNIT, self._high * BINS_PER_UNIT + 1) / BINS_PER_UNIT
+        histogram = Histogram(tuple(edges.tolist()), tuple(counts.tolist()))
+        if self._valid == 0:
+            return Statistics(0, self._total, None, None, None, None, None, None, None, 0, 0, histogram)
+        p02, p50, p98 = self._percentiles()
+        return Statistics(
+            valid=self._valid, total=self._total, mean=self._mean,
+            std=float(np.sqrt(self._m2 / self._valid)), min=self._min, max=self._max,
+            p02=p02, p50=p50, p98=p98, below=self._below, above=self._above, histogram=histogram,
+        )  # fmt: skip
+
+    def _add_moments(self, values: Values) -> None:
+        """Merge mean and sum of squared deviations: Chan et al. (1983), doi:10.1080/00031305.1983.10483115."""
+        count = values.size
+        mean = float(values.mean())
+        deviation = values - mean
+        m2 = float(deviation @ deviation)
+        both = self._valid + count
+        step = mean - self._mean
+        self._m2 += m2 + step * step * (self._valid * count / both)
+        self._mean += step * (count / both)
+
+    def _add_histogram(self, values: Values) -> None:
+        inside = values
+        if self._min < self._low or self._max > self._high:
+            below, above = values < self._low, values > self._high
+            self._below += int(below.sum())
+            self._above += int(above.sum())
+            outside = below | above
+            self._count_fine(self._squeezed_bins(values[outside]))
+            inside = values[~outside]
+        self._count_fine(self._bins(inside))
+
+    def _bins(self, values: Values) -> npt.NDArray[np.int64]:
+        """Return the fine bin of each value between the outer edges, exact to the last bit."""
+        fine_per_unit = BINS_PER_UNIT * _FINE
+        last = len(self._fine_edges) - 2
+        bins = ((values - self._low) * fine_per_unit).astype(np.int64)
+        np.minimum(bins, last, out=bins)
+        # The product is rounded, so a value next to an edge may be one bin off; the edges decide.
+        bins -= values < self._fine_edges[bins]
+        bins += (values >= self._fine_edges[bins + 1]) & (bins < last)
+        bins += fine_per_unit
+        return bins
+
+    def _squeezed_bins(self, values: Values) -> npt.NDArray[np.int64]:
+        fine_per_unit = BINS_PER_UNIT * _FINE
+        squeezed = self._squeeze(values) - (self._low - 1)
+        bins = (squeezed * fine_per_unit).astype(np.int64)
+        # What is beyond the edge by less than the squeezed scale can tell still belongs beyond it.
+        below = values < self._low
+        np.minimum(bins, fine_per_unit - 1, out=bins, where=below)
+        np.maximum(bins, len(self._fine) - fine_per_unit, out=bins, where=~below)
+        return np.clip(bins, 0, len(self._fine) - 1)
+
+    def _squeeze(self, values: Values) -> Values:
+        """Map what lies beyond the histogram onto one unit on its side: x → edge ± (1 - 1/(1 + distance))."""
+        low_distance = np.maximum(self._low - values, 0.0)
+        high_distance = np.maximum(values - self._high, 0.0)
+        return (
+            np.clip(values, self._low, self._high)
+            - (1.0 - 1.0 / (1.0 + low_distance))
+            + (1.0 - 1.0 / (1.0 + high_distance))
+        )
+
+    def _unsqueeze(self, position: float) -> float:
+        if position < self._low:
+            return self._low + 1.0 - 1.0 / max(1.0 - (self._low - position), 1e-12)
+        if position > self._high:
+            return self._high - 1.0 + 1.0 / max(1.0 - (position - self._high), 1e-12)
+        return position
+
+    def _count_fine(self, bins: npt.NDArray[np.int64]) -> None:
+        self._fine += np.bincount(bins, minlength=len(self._fine))
+
+    def _percentiles(self) -> tuple[float, float, float]:
+        if self._kept is not None:
+            p02, p50, p98 = np.percentile(
+                np.concatenate(self._kept), _PERCENTILES, overwrite_input=True
+            ).tolist()
+            return p02, p50, p98
+        p02, p50, p98 = (self._percentile_of_bins(percent) for percent in _PERCENTILES)
+        return p02, p50, p98
+
+    def _percentile_of_bins(self, percent: float) -> float:
+        rank = percent / 100.0 * (self._valid - 1)
+        ends = np.cumsum(self._fine)
+        at = int(np.searchsorted(ends, rank, side="right"))
+        before = int(ends[at - 1]) if at else 0
+        within = (rank - before + 0.5) / int(self._fine[at])
+        position = self._low - 1 + (at + min(within, 1.0)) / (BINS_PER_UNIT * _FINE)
+        return min(max(self._unsqueeze(position), self._min), self._max)

@@ -1,0 +1,154 @@
+"""Copying a source to a local file: resumed where it broke off, whole or not there at all."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from earthgazer_core.domain.progress import Progress, ProgressSink, unheard
+from earthgazer_core.errors import RemoteUnavailableError, StorageError
+from earthgazer_core.storage.checksum import sha256_of
+from earthgazer_core.storage.model import Downloaded
+from earthgazer_core.storage.partial import PartialFile
+from earthgazer_core.storage.problems import write_problem
+from earthgazer_core.storage.source import Source, Stream
+
+_FRUITLESS_TRIES: Final = 2
+"""Broken connections in a row, without a byte between them, before we give up for now."""
+_PATIENCE_S: Final = 30.0
+
+
+class _ThereAlready(Exception):  # noqa: N818 — an outcome, not an error
+    """The target is there and as long as its source."""
+
+
+def fetch(
+    source: Source,
+    target: Path,
+    *,
+    sha256: str | None = None,
+    size_bytes: int | None = None,
+    progress: ProgressSink = unheard,
+    stage: str = "copying",
+    patience_s: float = _PATIENCE_S,
+) -> Downloaded:
+    """Copy ``source`` to ``target``, verified, and return what is there now.
+
+    Bytes gather in ``.<name>.part`` beside the target and get its name only when they are as many as the
+    source said, match ``sha256`` and ``size_bytes`` where these are known, and are on the disk. A later
+    call takes a broken copy up where it ended if the source still is the same version. Idempotent: a
+    target that has the right digest, or without one the source's length, is left as it is.
+
+    Raises:
+        NotFoundError: the source does not exist.
+        RemoteUnavailableError: it can't be had now; what came is kept.
+        ServiceUnavailableError: another process is writing the same target.
+        StorageError: the bytes aren't those promised, or can't be written (a full disk).
+    """
+    try:
+        with PartialFile.beside(target, patience_s) as partial:
+            copy = _Copy(source, target, partial, sha256, size_bytes, progress, stage)
+            return copy.run()
+    except OSError as error:
+        raise write_problem(target.parent, error) from error
+
+
+class _Copy:
+    def __init__(
+        self, source: Source, target: Path, partial: PartialFile, sha256: str | None,
+        size_bytes: int | None, progress: ProgressSink, stage: str,
+    ) -> None:  # fmt: skip
+        self._source = source
+        self._target = target
+        self._partial = partial
+        self._sha256 = sha256
+        self._size_bytes = size_bytes
+        self._progress = progress
+        self._stage = stage
+
+    def run(self) -> Downloaded:
+        if self._sha256 is not None and self._is_there(self._size_bytes):
+            found = sha256_of(self._target)
+            if found == self._sha256:
+                self._partial.discard()
+                return self._downloaded(found)
+        try:
+            digest, was_resumed = self._pour_until_whole()
+            if was_resumed and self._sha256 not in (None, digest):
+                # The bytes of an earlier try may be what is wrong: once more, from the start.
+                self._partial.start(self._source.identity, None)
+                digest, _ = self._pour_until_whole()
+            if self._sha256 not in (None, digest):
+                raise StorageError(
+                    f"{self._source.label} does not match its checksum:"
+                    f" sha256 {self._sha256} was promised, {digest} came"
+                )
+            self._partial.finish()
+        except _ThereAlready:
+            self._partial.discard()
+            return self._downloaded(sha256_of(self._target))
+        except (StorageError, OSError):
+            self._partial.discard()
+            raise
+        return self._downloaded(digest)
+
+    def _pour_until_whole(self) -> tuple[str, bool]:
+        fruitless = 0
+        was_resumed = False
+        while True:
+            before = self._partial.size
+            try:
+                digest, resumed = self._pour()
+            except RemoteUnavailableError as error:
+                is_broken_off = self._partial.size > before and error.retry_after_s is None
+                fruitless = 0 if is_broken_off else fruitless + 1
+                if error.retry_after_s is not None or fruitless >= _FRUITLESS_TRIES or not self._partial.size:
+                    raise
+                was_resumed = True
+                continue
+            return digest, was_resumed or resumed
+
+    def _pour(self) -> tuple[str, bool]:
+        version = self._partial.version_of(self._source.identity)
+        with self._source.open(self._partial.size if version else 0, version) as stream:
+            self._check_size(stream)
+            if stream.start == 0:
+                self._partial.start(self._source.identity, stream.version)
+                digest = hashlib.sha256()
+            else:
+                digest = self._partial.resume()
+            done = stream.start
+            total = stream.size or self._size_bytes or 0
+            self._progress(Progress(self._stage, done, total))
+            for chunk in stream.chunks:
+                self._partial.write(chunk)
+                digest.update(chunk)
+                done += len(chunk)
+                self._progress(Progress(self._stage, done, total))
+            expected = stream.size if stream.size is not None else self._size_bytes
+        if expected is not None and done < expected:
+            raise RemoteUnavailableError(
+                f"{self._source.label} ended after {done} of {expected} bytes; what came is kept"
+            )
+        if expected is not None and done > expected:
+            raise StorageError(f"{self._source.label} sent {done} bytes where {expected} were promised")
+        return digest.hexdigest(), stream.start > 0
+
+    def _check_size(self, stream: Stream) -> None:
+        if None not in (stream.size, self._size_bytes) and stream.size != self._size_bytes:
+            raise StorageError(
+                f"{self._source.label} has {stream.size} bytes where {self._size_bytes} were promised"
+            )
+        if self._sha256 is None and stream.size is not None and self._is_there(stream.size):
+            raise _ThereAlready
+
+    def _is_there(self, size: int | None) -> bool:
+        try:
+            status = self._target.lstat()
+        except FileNotFoundError:
+            return False
+        return size is None or status.st_size == size
+
+    def _downloaded(self, sha256: str) -> Downloaded:
+        return Downloaded(self._target, sha256, self._target.stat().st_size)

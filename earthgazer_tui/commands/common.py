@@ -1,0 +1,162 @@
+"""Commands that every screen has."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from earthgazer_tui.commands.command import Command
+
+
+class Filter(Command):
+    """Show only rows that match words; `esc` in the empty line ends it."""
+
+    id = "view.filter"
+    key = "slash"
+    title = "Filter"
+    action = "filter"
+    key_display = "/"
+
+
+class Refresh(Command):
+    """Ask the fleet again at once."""
+
+    id = "view.refresh"
+    key = "ctrl+r"
+    title = "Refresh"
+    action = "refresh_now"
+    in_footer = False
+
+
+class Freeze(Command):
+    """Freeze the view, or let it go on."""
+
+    id = "view.freeze"
+    key = "p"
+    title = "Freeze"
+    action = "freeze"
+    in_footer = False
+
+
+class Copy(Command):
+    """Copy what is under the cursor to the terminal's clipboard (OSC 52)."""
+
+    id = "view.copy"
+    key = "y"
+    title = "Copy"
+    action = "copy"
+    in_footer = False
+
+
+class Back(Command):
+    """Go back to the screen before."""
+
+    id = "view.back"
+    key = "escape"
+    title = "Back"
+    action = "back"
+    key_display = "esc"
+
+
+class Palette(Command):
+    """Find any command by its name."""
+
+    id = "app.palette"
+    key = "ctrl+p"
+    title = "Palette"
+    action = "app.command_palette"
+    in_footer = False
+
+
+class Help(Command):
+    """Show all keys of this screen."""
+
+    id = "app.help"
+    key = "question_mark"
+    title = "Help"
+    action = "help"
+    key_display = "?"
+
+
+class Quit(Command):
+    """Quit the console; asks where that would end work in progress."""
+
+    id = "app.quit"
+    key = "q,ctrl+q"
+    title = "Quit"
+    action = "app.leave"
+    key_display = "q"
+
+
+COMMON: tuple[type[Command], ...] = (Refresh, Freeze, Copy, Palette, Help, Quit)
+"""In the order of the help."""
+
+
+class ModeCommand(Command):
+    """Base of the commands that show one of the main screens."""
+
+    mode: ClassVar[str]
+    """Textual's name of the mode."""
+    in_footer = False
+
+    def __init_subclass__(cls) -> None:
+        cls.id = f"mode.{cls.mode}"
+        cls.action = f"app.switch_mode({cls.mode!r})"
+
+
+class ShowOverview(ModeCommand):
+    """Is it fine? Depths, workers, rates and alerts in one look."""
+
+    mode = "overview"
+    key = "1"
+    title = "Overview"
+
+
+class ShowCaptures(ModeCommand):
+    """Captures and how far each has come; freshness of each location."""
+
+    mode = "captures"
+    key = "2"
+    title = "Captures"
+
+
+class ShowQueues(ModeCommand):
+    """What waits where, who consumes it and how long it will take."""
+
+    mode = "queues"
+    key = "3"
+    title = "Queues"
+
+
+class ShowWorkflows(ModeCommand):
+    """Runs of workflows as trees, steps yet to come included."""
+
+    mode = "workflows"
+    key = "4"
+    title = "Workflows"
+
+
+class ShowFailed(ModeCommand):
+    """Failed tasks: why, with which arguments, and retry."""
+
+    mode = "failed"
+    key = "5"
+    title = "Failed"
+
+
+class ShowWorkers(ModeCommand):
+    """Workers: pools, load, what runs on them."""
+
+    mode = "workers"
+    key = "6"
+    title = "Workers"
+
+
+MODES: tuple[type[ModeCommand], ...] = (
+    ShowOverview,
+    ShowCaptures,
+    ShowQueues,
+    ShowWorkflows,
+    ShowFailed,
+    ShowWorkers,
+)
+"""In the order of their keys."""

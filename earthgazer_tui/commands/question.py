@@ -1,0 +1,33 @@
+"""What to ask an operator before something is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A yes-or-no question with the dry run of what would be done."""
+
+    title: str
+    """What is asked, ``Revoke 3 tasks?``."""
+    lines: tuple[str, ...] = ()
+    """What would happen to what, one item a line."""
+    note: str = ""
+    """What to know before one says yes; may be empty."""
+    yes: str = "Yes"
+    """What the button that does it says."""
+    is_destructive: bool = True
+    """Whether the cautious answer is the one at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One of several answers."""
+
+    key: str
+    """Key that chooses it, and its identity."""
+    value: str
+    """What the command gets."""
+    title: str
+    """What it says."""

@@ -1,0 +1,31 @@
+"""Kombu's message envelope on the event channel, opened without ever unpickling anything."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import Any
+
+import orjson
+
+
+def events_of(payload: bytes) -> list[dict[str, Any]]:
+    """Return the events of one published message: producers send one, workers lists of them.
+
+    Raises:
+        ValueError: it is not JSON, or neither an event nor a list of events.
+    """
+    envelope = orjson.loads(payload)
+    if not isinstance(envelope, dict):
+        raise ValueError("not an envelope")
+    if envelope.get("content-type") != "application/json":
+        raise ValueError(f"content type {envelope.get('content-type')!r} is not read")
+    body = envelope["body"]
+    properties = envelope.get("properties") or {}
+    if properties.get("body_encoding") == "base64":
+        body = b64decode(body)
+    events = orjson.loads(body)
+    if type(events) is dict:
+        return [events]
+    if type(events) is list and all(type(event) is dict for event in events):
+        return events
+    raise ValueError("neither an event nor a list of events")

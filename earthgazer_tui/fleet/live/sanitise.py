@@ -1,0 +1,112 @@
+"""The one sanitiser: whatever comes from the broker, a worker or the database passes here on its way in.
+
+Control characters, escape sequences, bidirectional and invisible characters, lone surrogates and
+floods of combining marks become visible escapes, so that nothing but plain text reaches a terminal.
+Doing it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+NAME_LIMIT = 200
+"""Longest name (task, queue, worker) in characters."""
+LINE_LIMIT = 500
+"""Longest single line."""
+TEXT_LIMIT = 200_000
+"""Longest text of several lines, a traceback or arguments."""
+
+_MAX_MARKS = 4
+"""Combining marks on one character; Vietnamese, Thai and Devanagari need at most three."""
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_ESCAPED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Letters and marks that draw nothing, though their category says they would.
+_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u034f") | {
+    chr(point) for point in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+}
+_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#]*@")
+# A password with an unescaped slash or '?' is no valid URL, yet people configure it; these schemes
+# have no '@' in their paths.
+_SERVICE_USERINFO = re.compile(
+    r"((?:rediss?|redis\+socket|socket|sentinel|amqps?|pyamqp|postgres(?:ql)?(?:\+\w+)?)://)\S*@",
+    re.IGNORECASE,
+)
+_SECRET_PARAMETER = re.compile(
+    r"([?&;][^=&\s]*(?:signature|sig|token|password|passwd|secret|credential|key)[^=&\s]*=)[^&\s#]+",
+    re.IGNORECASE,
+)
+
+
+def line(value: object, limit: int = LINE_LIMIT) -> str:
+    """Return a value as one line of harmless text, cut to ``limit`` characters with an ellipsis."""
+    text = value if isinstance(value, str) else str(value)
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
+    return _cut(_escape(text[: limit + 1], keep_newlines=False), limit)
+
+
+def name(value: object) -> str:
+    """Return the name of a task, queue or worker as harmless text."""
+    return line(value, NAME_LIMIT)
+
+
+def optional(value: object, limit: int = LINE_LIMIT) -> str | None:
+    """Return :func:`line` of a value, None of None."""
+    return None if value is None else line(value, limit)
+
+
+def text(value: object, limit: int = TEXT_LIMIT) -> str:
+    """Return a value as harmless text that keeps its line ends; tabs become four spaces."""
+    raw = (value if isinstance(value, str) else str(value)).replace("\r\n", "\n").replace("\t", "    ")
+    return _cut(_escape(raw[: limit + 1], keep_newlines=True), limit)
+
+
+def without_credentials(value: str) -> str:
+    """Return a text with user, password and signed parameters of the URLs in it hidden."""
+    hidden = _SERVICE_USERINFO.sub(r"\1***@", value)
+    hidden = _USERINFO.sub(r"\1***@", hidden)
+    return _SECRET_PARAMETER.sub(r"\1***", hidden)
+
+
+def url(value: object) -> str:
+    """Return a URL as one harmless line without credentials."""
+    return line(without_credentials(str(value)))
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _escape(text: str, *, keep_newlines: bool) -> str:
+    out: list[str] = []
+    marks = 0
+    for character in text:
+        if " " <= character <= "~":
+            marks = 0
+            out.append(character)
+            continue
+        category = unicodedata.category(character)
+        if category in ("Mn", "Me"):
+            marks += 1
+            # A mark with nothing before it would land on whatever the terminal drew there.
+            too_many = marks > _MAX_MARKS or not out or out[-1] == "\n"
+            out.append(_code(character) if too_many or character in _INVISIBLE else character)
+            continue
+        marks = 0
+        if character == "\n" and keep_newlines:
+            out.append(character)
+        elif category == "Zs":
+            out.append(" ")
+        elif category in _ESCAPED_CATEGORIES or character in _INVISIBLE:
+            out.append(_NAMED.get(character) or _code(character))
+        else:
+            out.append(character)
+    return "".join(out)
+
+
+def _code(character: str) -> str:
+    point = ord(character)
+    if point < 0x100:
+        return f"\\x{point:02x}"
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"

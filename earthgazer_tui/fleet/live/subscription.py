@@ -1,0 +1,82 @@
+"""A subscription to the event channel of a Redis broker: the quickest honest way to its bytes."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import hiredis
+from celery import Celery
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+_CHUNK = 128 * 1024
+_MESSAGES = (b"pmessage", b"message")
+
+
+class Subscription:
+    """One connection that listens to the app's event channel.
+
+    Kombu makes and greets the connection (TLS, Sentinel, password, unix socket, as the app is
+    configured); from there the socket is read directly, which takes half the time of a client.
+    """
+
+    def __init__(self, app: Celery) -> None:
+        self._connection: Any = app.connection_for_read()
+        self._link: Any = None
+        self._reader = hiredis.Reader()
+        self._exchange: str = app.conf.event_exchange
+
+    def open(self, timeout_s: float = 5.0) -> None:
+        """Connect and subscribe.
+
+        Raises:
+            redis.exceptions.RedisError, OSError, kombu's OperationalError: the broker can't be reached.
+        """
+        channel = self._connection.channel()
+        topics = channel._get_publish_topics(self._exchange, "*")
+        # The channel's own pool: its connections are greeted as the app wants it.
+        self._link = channel.pool.make_connection()
+        self._link.connect()
+        self._link.send_command("PSUBSCRIBE", *topics)
+        self._socket.settimeout(timeout_s)
+
+    @property
+    def _socket(self) -> socket.socket:
+        found = self._link._sock
+        if found is None:
+            raise RedisConnectionError("the broker closed the connection")
+        return found  # type: ignore[no-any-return]
+
+    def ping(self) -> None:
+        """Ask for a sign of life; the answer is read, and left out, by :meth:`read`."""
+        self._socket.sendall(b"*1\r\n$4\r\nPING\r\n")
+
+    def read(self, timeout_s: float) -> list[bytes] | None:
+        """Return the payloads of what has come, None if nothing came within ``timeout_s``.
+
+        Raises:
+            redis.exceptions.ConnectionError, OSError: the connection is gone.
+        """
+        link = self._socket
+        link.settimeout(timeout_s)
+        try:
+            chunk = link.recv(_CHUNK)
+        except TimeoutError:
+            return None
+        if not chunk:
+            raise RedisConnectionError("the broker closed the connection")
+        reader = self._reader
+        reader.feed(chunk)
+        payloads = []
+        while (item := reader.gets()) is not False:
+            if isinstance(item, list) and len(item) >= 3 and item[0] in _MESSAGES:
+                payloads.append(item[-1])
+            elif isinstance(item, hiredis.ReplyError):
+                raise RedisConnectionError(str(item))
+        return payloads
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._link is not None:
+            self._link.disconnect()
+        self._connection.release()

@@ -1,0 +1,94 @@
+"""Whether each watched place has what it should have by now, in as few lines as there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from earthgazer_tui.fleet.models import Freshness
+from earthgazer_tui.widgets.wording import age, counted
+
+STATUS_SIGNS = {
+    "ok": ("✓", "$success"),
+    "waiting": ("…", "$text-muted"),
+    "overdue": ("!", "bold $error"),
+    "failed": ("✗", "bold $error"),
+    "too cloudy": ("☁", "$warning"),
+    "not discovered": ("?", "$warning"),
+    "not published": ("–", "$text-muted"),
+}
+"""Sign and style of each status."""
+
+_NAME_WIDTH = 18
+_STATUS_WIDTH = 14
+_CALM = {"ok", "waiting", "not published"}
+"""Statuses that may be folded into a count."""
+
+
+def freshness_line(place: Freshness, now: datetime, width: int) -> Content:
+    """Return one line about a place, cut to the width."""
+    sign, style = STATUS_SIGNS.get(place.status, ("?", "$warning"))
+    facts = [f"newest {age(place.last_sensing_time, now)}", f"NDVI {age(place.last_success_at, now)}"]
+    if place.next_expected is not None:
+        facts.append(f"next {age(place.next_expected, now)}")
+    if place.next_expected is not None and place.next_expected < now:
+        facts[-1] = f"due {age(place.next_expected, now)}"
+    mark = ("!", "bold $error") if place.is_overdue else (" ", "")
+    return Content.assemble(
+        mark,
+        (f"{sign} ", style),
+        (_cell(place.name, _NAME_WIDTH), "bold"),
+        (_cell(place.status, _STATUS_WIDTH), style),
+        (place.reason, ""),
+        ("  " if place.reason else "", ""),
+        (" · ".join(facts), "$text-muted"),
+    ).truncate(width, ellipsis=True)
+
+
+def fold(places: Sequence[Freshness], room: int) -> tuple[Sequence[Freshness], Sequence[Freshness]]:
+    """Return the places to show on a line each, and those to count on one last line; urgent ones first."""
+    if len(places) <= room:
+        return places, ()
+    urgent = [p for p in places if p.is_overdue or p.status not in _CALM]
+    ordered = urgent + [p for p in places if p not in urgent]
+    return ordered[: max(room - 1, 0)], ordered[max(room - 1, 0) :]
+
+
+def _cell(text: str, width: int) -> str:
+    return (text if len(text) < width else text[: width - 2] + "…").ljust(width)
+
+
+class FreshnessList(Widget):
+    """Shows how fresh each location is, most urgent first; calm ones are folded where room is short."""
+
+    DEFAULT_CSS = """
+    FreshnessList { height: auto; max-height: 8; }
+    """
+
+    places: reactive[tuple[Freshness, ...]] = reactive((), layout=True)
+    """How fresh each location is."""
+    room: reactive[int] = reactive(8, layout=True)
+    """Lines that may be used."""
+
+    def render(self) -> Content:
+        """Return one line for each place, and one for those folded away."""
+        if not self.places:
+            return Content.styled("no active location: `earthgazer locations add` makes one", "$text-muted")
+        now = datetime.now(UTC)
+        shown, folded = fold(self.places, self.room)
+        lines = [freshness_line(place, now, self.size.width or 80) for place in shown]
+        if folded:
+            lines.append(_folded_line(folded))
+        return Content("\n").join(lines)
+
+
+def _folded_line(folded: Sequence[Freshness]) -> Content:
+    counts: dict[str, int] = {}
+    for place in folded:
+        counts[place.status] = counts.get(place.status, 0) + 1
+    told = ", ".join(f"{n} {status}" for status, n in counts.items())
+    return Content.styled(f"   and {counted(len(folded), 'more location')}: {told}", "$text-muted")

@@ -1,0 +1,174 @@
+"""Histogram of a normalised index, drawn as wide as there is room, each bar an exact sum of stored bins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from earthgazer_tui.fleet.models import IndexStatistics
+from earthgazer_tui.widgets.plot import glyph, open_figure, to_content
+
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+_RAMP_ROLE = 16
+"""First palette number of the ramp: the ones below stand for roles."""
+_RAMP = (
+    (-1.0, (70, 110, 170)),
+    (0.0, (150, 140, 130)),
+    (0.1, (190, 150, 95)),
+    (0.3, (205, 190, 80)),
+    (0.5, (125, 185, 75)),
+    (0.8, (40, 140, 60)),
+    (1.0, (15, 105, 50)),
+)
+"""Colours of NDVI: water, bare soil, sparse and dense vegetation."""
+
+_TICK_STEPS = (0.05, 0.1, 0.2, 0.25, 0.4, 0.5, 1.0)
+"""Distances between labelled values, counted from -1; finest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """Bins drawn as one bar each."""
+
+    edges: tuple[float, ...]
+    """n + 1 edges, a subset of those stored."""
+    counts: tuple[int, ...]
+    """n exact sums."""
+
+
+def span(counts: Sequence[int]) -> tuple[int, int]:
+    """Return the half-open range of bins that holds every count; all of them where there is none."""
+    filled = [i for i, count in enumerate(counts) if count]
+    return (filled[0], filled[-1] + 1) if filled else (0, len(counts))
+
+
+def coarsen(edges: Sequence[float], counts: Sequence[int], room: int, *, whole: bool = True) -> Bins:
+    """Return the finest bins that fit the room, each the exact sum of equally many stored ones.
+
+    Args:
+        edges: Stored edges, one more than counts.
+        counts: Stored counts.
+        room: Bars that can be drawn, at least 1.
+        whole: Whether to show the whole range; else only the part that holds counts, widened to
+            whole bars, so that nothing counted is left out.
+
+    Returns:
+        At most ``room`` bins; the sum of their counts is that of the counts given.
+    """
+    n = len(counts)
+    if n == 0:
+        return Bins(edges=tuple(edges[:1]), counts=())
+    first, last = (0, n) if whole else span(counts)
+    for width in (k for k in range(1, n + 1) if n % k == 0):
+        start, stop = first // width * width, -(-last // width) * width
+        if (stop - start) // width <= max(room, 1):
+            break
+    return Bins(
+        edges=tuple(edges[i] for i in range(start, stop + 1, width)),
+        counts=tuple(sum(counts[i : i + width]) for i in range(start, stop, width)),
+    )
+
+
+def ndvi_colour(value: float) -> str:
+    """Return the colour of an NDVI value as ``#rrggbb``."""
+    value = min(max(value, -1.0), 1.0)
+    for (low, a), (high, b) in pairwise(_RAMP):
+        if value <= high:
+            share = (value - low) / (high - low)
+            return "#" + "".join(f"{round(x + (y - x) * share):02x}" for x, y in zip(a, b, strict=True))
+    raise AssertionError(value)
+
+
+def short_count(value: float) -> str:
+    """Return a count in at most four characters: ``950``, ``1.2k``, ``34k``, ``1.1M``."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size * 0.9995:
+            scaled = value / size
+            return f"{scaled:.1f}{unit}" if scaled < 9.95 else f"{scaled:.0f}{unit}"
+    return f"{value:.0f}"
+
+
+def draw_histogram(statistics: IndexStatistics, width: int, height: int, *, whole: bool = True) -> Content:
+    """Return the histogram as content of at most this size.
+
+    The top of a bar is drawn to an eighth of a row, and no bin with a count is drawn empty.
+    """
+    label_width = 4
+    room = width - label_width - 1
+    rows = height - 2
+    if room < 8 or rows < 2:
+        return Content.styled("too small to draw", "$text-muted")
+    bins = coarsen(statistics.edges, statistics.counts, room, whole=whole)
+    peak = max(bins.counts, default=0)
+    columns = max(room // max(len(bins.counts), 1), 1)
+    n = len(bins.counts)
+    figure = open_figure(label_width + 1 + n * columns, height)
+    x = figure.ruler("x").lim(0, n * columns).alignment(lim="edge")
+    y = figure.ruler("y").lim(0, rows).alignment(lim="edge")
+    y.ticks(
+        [0.01, rows / 2, rows - 0.01],
+        labels=[f"{short_count(v):>{label_width}}" for v in (0, peak / 2, peak)],
+    )
+    ticks = _ticks(bins, columns)
+    x.ticks([position for position, _ in ticks], labels=[label for _, label in ticks])
+    xs: list[float] = []
+    ys: list[float] = []
+    markers = []
+    styles = {}
+    for i, count in enumerate(bins.counts):
+        if not count:
+            continue
+        role = _RAMP_ROLE + i
+        styles[role] = ndvi_colour((bins.edges[i] + bins.edges[i + 1]) / 2)
+        eighths = max(1, round(count / peak * rows * 8))
+        for row in range(-(-eighths // 8)):
+            marker = glyph(_EIGHTHS[min(eighths - row * 8, 8)], role)
+            for column in range(columns):
+                xs.append(i * columns + column + 0.5)
+                ys.append(row + 0.5)
+                markers.append(marker)
+    if xs:
+        figure.draw(figure.signal(xs, ys, marker=markers))
+    return to_content(figure.build().string(), styles)
+
+
+def _ticks(bins: Bins, columns: int) -> list[tuple[float, str]]:
+    """Return positions and labels of the lower axis: round values that are edges of bars, well apart."""
+    n = len(bins.counts)
+    end = n * columns
+    most = max(2, end // 7 + 1)
+    for step in _TICK_STEPS:
+        steps = [(edge + 1.0) / step for edge in bins.edges]
+        chosen = [i for i, k in enumerate(steps) if abs(k - round(k)) < 1e-6]
+        if 2 <= len(chosen) <= most:
+            break
+    else:
+        chosen = [0, n]
+    # A label half a cell inside the axis: on its very end plotext would drop it.
+    return [(min(max(i * columns, 0.01), end - 0.01), f"{bins.edges[i] + 0.0:g}") for i in chosen]
+
+
+class Histogram(Widget):
+    """Draws the histogram of an index."""
+
+    DEFAULT_CSS = """
+    Histogram { height: 12; }
+    """
+
+    statistics: reactive[IndexStatistics | None] = reactive(None)
+    """What to draw."""
+    whole: reactive[bool] = reactive(True)
+    """Whether the whole range [-1, 1] is shown, or only where there are counts."""
+
+    def render(self) -> Content:
+        """Return the histogram, or why there is none."""
+        if self.statistics is None:
+            return Content.styled("no NDVI yet", "$text-muted")
+        if not self.statistics.valid:
+            return Content.styled("not one valid pixel: nothing to draw", "$warning")
+        return draw_histogram(self.statistics, self.size.width, self.size.height, whole=self.whole)
