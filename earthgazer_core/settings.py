@@ -107,6 +107,10 @@ class StorageSettings(_Group):
     """Access key; the usual AWS sources if unset."""
     s3_secret_access_key: SecretStr | None = None
     """Secret key; the usual AWS sources if unset."""
+    s3_requester_pays: bool = False
+    """Whether we agree to be charged for bytes of buckets whose requesters pay (Landsat on Amazon)."""
+    timeout_s: float = Field(default=60.0, gt=0)
+    """Seconds to wait for the next bytes of a transfer."""
 
     def backup_root(self) -> str:
         """Return the URL under which backups are kept."""

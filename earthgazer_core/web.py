@@ -1,4 +1,4 @@
-"""What every HTTP client of the core shares: refusals in our words, waiting times, and no secrets in messages."""
+"""What every HTTP client of the core shares: refusals in our words, waits, no secrets in messages."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def refusal(status: int, href: str, retry_after: str | None) -> EarthGazerError:
     where = shown(href)
     if status in (408, 425, 429) or status >= 500:
         return RemoteUnavailableError(
-            f"{where} answered {status}; it can be tried again later", retry_after_s=retry_after_s(retry_after)
+            f"{where} answered {status}; it can be tried again later",
+            retry_after_s=retry_after_s(retry_after),
         )
     if status in (404, 410):
         return NotFoundError(f"{where} does not exist ({status})")

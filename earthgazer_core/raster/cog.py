@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -19,7 +19,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetWriter
 
 from earthgazer_core.errors import StorageError
-from earthgazer_core.raster.dataset import one_line
+from earthgazer_core.raster.dataset import one_line, without_georeference_warnings
 from earthgazer_core.raster.grid import Grid
 
 BLOCK_PX = 512
@@ -57,31 +57,55 @@ def writing_cog(
     Raises:
         StorageError: the disk is full, or the folder can't be written.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
     stem = f".{out.name}.{uuid.uuid4().hex}"
     raw, cog = out.with_name(f"{stem}.raw.tif"), out.with_name(f"{stem}.cog.tif")
     try:
+        with _told(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            dataset = _create(raw, grid, layout, tags)
         try:
-            with rasterio.open(
-                raw, "w", driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=len(layout.bands),
-                dtype=layout.dtype, crs=grid.crs, transform=grid.transform, nodata=layout.nodata,
-                tiled=True, blockxsize=BLOCK_PX, blockysize=BLOCK_PX, interleave="band", BIGTIFF="IF_SAFER",
-            ) as dataset:  # fmt: skip
-                dataset.descriptions = layout.bands
-                dataset.units = (layout.units,) * len(layout.bands)
-                if layout.colors is not None:
-                    dataset.colorinterp = layout.colors
-                dataset.update_tags(**_tags(tags))
-                yield dataset
+            yield dataset
+        except RasterioError as error:
+            raise _unwritten(out, error) from error
+        finally:
+            dataset.close()
+        with _told(out):
             _to_cog(raw, cog, layout, threads)
             _sync(cog)
             cog.replace(out)
             _sync(out.parent)
-        except (RasterioError, OSError) as error:
-            raise StorageError(f"{out}: could not be written ({one_line(error)})") from error
     finally:
         raw.unlink(missing_ok=True)
         cog.unlink(missing_ok=True)
+
+
+def _create(raw: Path, grid: Grid, layout: Layout, tags: Mapping[str, str]) -> DatasetWriter:
+    # A grid of plain pixel coordinates is what a file without georeference has.
+    transform = None if grid.transform.is_identity else grid.transform
+    with without_georeference_warnings():
+        dataset: DatasetWriter = rasterio.open(
+            raw, "w", driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=len(layout.bands),
+            dtype=layout.dtype, crs=grid.crs, transform=transform, nodata=layout.nodata,
+            tiled=True, blockxsize=BLOCK_PX, blockysize=BLOCK_PX, interleave="band", BIGTIFF="IF_SAFER",
+        )  # fmt: skip
+    dataset.descriptions = layout.bands
+    dataset.units = (layout.units,) * len(layout.bands)
+    if layout.colors is not None:
+        dataset.colorinterp = layout.colors
+    dataset.update_tags(**_tags(tags))
+    return dataset
+
+
+@contextmanager
+def _told(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except (RasterioError, OSError) as error:
+        raise _unwritten(out, error) from error
+
+
+def _unwritten(out: Path, error: Exception) -> StorageError:
+    return StorageError(f"{out}: could not be written ({one_line(error)}); is there room on the disk?")
 
 
 def digest(path: Path) -> tuple[str, int]:
@@ -123,8 +147,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def band_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return names as a tuple, as rasterio wants descriptions."""
-    return tuple(names)

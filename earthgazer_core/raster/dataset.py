@@ -25,10 +25,22 @@ _filters = threading.Lock()
 """Warning filters belong to the whole process, so one thread at a time changes them."""
 
 
-def gdal_environment(**options: Any) -> rasterio.Env:
+def gdal_environment() -> rasterio.Env:
     """Return the environment in which rasters are read and written; each thread enters its own."""
-    # A whole number is bytes here, unlike the megabytes of GDAL's own variable.
-    return rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **options)
+    return rasterio.Env(  # type: ignore[no-untyped-call]
+        # A whole number is bytes here, unlike the megabytes of GDAL's own variable.
+        GDAL_CACHEMAX=CACHE_BYTES,
+        # With threads of its own the JPEG 2000 driver loses errors: a truncated file would read as zeros.
+        GDAL_NUM_THREADS=1,
+    )
+
+
+@contextmanager
+def without_georeference_warnings() -> Iterator[None]:
+    """Let files without georeference pass: they are judged where a place on Earth is asked for."""
+    with _filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
 @contextmanager
@@ -41,9 +53,7 @@ def open_dataset(path: str) -> Iterator[DatasetReader]:
     if not path.startswith("/vsi") and "://" not in path and not Path(path).exists():
         raise RasterError(f"{path}: no such file")
     try:
-        with _filters, warnings.catch_warnings():
-            # Files without georeference are judged where a place on Earth is asked for.
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with without_georeference_warnings():
             dataset = rasterio.open(path)
     except RasterioError as error:
         raise RasterError(f"{path}: not a readable image ({one_line(error)})") from error
@@ -51,7 +61,8 @@ def open_dataset(path: str) -> Iterator[DatasetReader]:
         points, _ = dataset.gcps
         if points and dataset.transform.is_identity:
             raise RasterError(
-                f"{path}: placed by {len(points)} ground control points alone; warp it onto a grid first (gdalwarp)"
+                f"{path}: placed by {len(points)} ground control points alone;"
+                " warp it onto a grid first (gdalwarp)"
             )
         yield dataset
 

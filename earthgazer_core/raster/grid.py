@@ -37,7 +37,7 @@ class Grid:
     @property
     def bounds(self) -> tuple[float, float, float, float]:
         """(left, bottom, right, top) in units of the CRS."""
-        left, bottom, right, top = array_bounds(*self.shape, self.transform)
+        left, bottom, right, top = array_bounds(*self.shape, self.transform)  # type: ignore[no-untyped-call]
         return (float(left), float(bottom), float(right), float(top))
 
     @property
@@ -150,7 +150,7 @@ def _pieces(grid: Grid, bbox: BBox) -> list[tuple[int, int, int, int]]:
     if not _may_touch(grid, bbox):
         return []
     try:
-        bounds = transform_bounds(_WGS84, grid.crs, west, south, east, north, densify_pts=_DENSIFY_POINTS)
+        bounds = transform_bounds(_WGS84, grid.crs, west, south, east, north, densify_pts=_DENSIFY_POINTS)  # type: ignore[no-untyped-call]
     except (CRSError, RasterioError):
         return []
     piece = _to_pixels(grid, bounds)
@@ -173,7 +173,7 @@ def _to_pixels(grid: Grid, bounds: tuple[float, float, float, float]) -> tuple[i
 
 def _lonlat_bounds(grid: Grid) -> tuple[float, float, float, float] | None:
     try:
-        bounds = transform_bounds(grid.crs, _WGS84, *grid.bounds, densify_pts=_DENSIFY_POINTS)
+        bounds = transform_bounds(grid.crs, _WGS84, *grid.bounds, densify_pts=_DENSIFY_POINTS)  # type: ignore[no-untyped-call]
     except (CRSError, RasterioError):
         return None
     return bounds if all(math.isfinite(value) for value in bounds) else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from rasterio.windows import Window
 
 from earthgazer_core.domain.artifact import Outcome
 from earthgazer_core.domain.bbox import BBox
@@ -16,9 +18,9 @@ from earthgazer_core.raster.cog import Layout, digest, writing_cog
 from earthgazer_core.raster.dataset import gdal_environment
 from earthgazer_core.raster.indices import Index, index_named
 from earthgazer_core.raster.preview import index_preview
-from earthgazer_core.raster.reading import Block, Values
+from earthgazer_core.raster.reading import Band, Block, Values
 from earthgazer_core.raster.result import RasterResult
-from earthgazer_core.raster.scene import Scene, each_window, open_scene
+from earthgazer_core.raster.scene import Scene, for_each_window, open_scene
 from earthgazer_core.raster.source import BandSource
 from earthgazer_core.raster.statistics import Accumulator
 
@@ -79,13 +81,15 @@ def make_index(
         layout = Layout("float32", (index.name,), "1", nodata=float("nan"), compression=compression)
         details = {"product": index.name, "formula": index.formula, **(tags or {})}
         with writing_cog(out, scene.grid, layout, details, threads) as dataset:
-            for window, piece in each_window(
-                scene, lambda block: _compute(index, scene, block), index.name, progress, threads
-            ):
+
+            def consume(window: Window, piece: _Piece) -> None:
+                nonlocal data, negative
                 dataset.write(piece.pixels, 1, window=window)
                 accumulator.add(piece.values, piece.pixels.size)
                 data += piece.data
                 negative += piece.negative
+
+            for_each_window(scene, partial(_compute, index, scene), consume, index.name, progress, threads)
             progress(Progress("writing COG", 0, 1))
         progress(Progress("writing COG", 1, 1))
         preview = index_preview(out)
@@ -125,21 +129,30 @@ def _compute(index: Index, scene: Scene, block: Block) -> _Piece:
         for name, band in bands.items()
     }
     # Pixels that are not valid hold arbitrary numbers until they are taken out.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         result = index.compute(**inputs)
-    valid = block.valid & np.isfinite(result)
-    values = result[valid]
-    result[~valid] = np.nan
-    below = block.valid & np.logical_or.reduce([block.counts[name] < 0 for name in index.bands])
-    with np.errstate(over="ignore"):
         pixels = result.astype(np.float32)
-    return _Piece(pixels, values, int(block.valid.sum()), int(below.sum()))
+    valid = block.valid & np.isfinite(result)
+    if valid.all():
+        values = result.ravel()
+    else:
+        values = result[valid]
+        pixels[~valid] = np.nan
+    return _Piece(pixels, values, int(np.count_nonzero(block.valid)), _negative(block, bands.values()))
+
+
+def _negative(block: Block, bands: Iterable[Band]) -> int:
+    """Return how many valid pixels have a reflectance below 0 in some band."""
+    shifted = [block.counts[band.name] for band in bands if band.source.shift < 0]
+    if not shifted:
+        return 0
+    return int(np.count_nonzero(block.valid & (np.minimum.reduce(shifted) < 0)))
 
 
 def _doubts(negative_share: float) -> list[str]:
     if negative_share <= DOUBTFUL_SHARE:
         return []
     return [
-        f"{negative_share:.0%} of the clear pixels have a reflectance below 0: the offset may have been applied"
-        " to these files already"
+        f"{negative_share:.0%} of the clear pixels have a reflectance below 0:"
+        " the offset may have been applied to these files already"
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +85,7 @@ def baseline_from_product_id(product_id: str) -> str | None:
     return None if baseline == _CUSTOM_BASELINE else baseline
 
 
-def implausible_offset(dn: npt.NDArray[np.generic], decision: RadiometryDecision) -> str | None:
+def implausible_offset(dn: npt.NDArray[Any], decision: RadiometryDecision) -> str | None:
     """Return a warning where numbers look as if the offset that is due had been applied already, else None.
 
     Args:
@@ -122,8 +123,9 @@ def _sentinel2(
     if told is None:
         if sensing_time >= _S2_BASELINE_0400_DATE:
             raise InvalidInputError(
-                f"{product_id or 'this Sentinel-2 capture'}: sensed on {sensing_time:%Y-%m-%d}, when an offset of"
-                " -1000 may be due, and its processing baseline can't be told; give it (--baseline 04.00)"
+                f"{product_id or 'this Sentinel-2 capture'}: sensed on {sensing_time:%Y-%m-%d}, when"
+                " an offset of -1000 may be due, and its processing baseline can't be told;"
+                " give it (--baseline 04.00)"
             )
         reason = f"sensed on {sensing_time:%Y-%m-%d}, before baseline 04.00: no offset (baseline not told)"
         return RadiometryDecision(_S2_SCALE, 0.0, nodata, reason)

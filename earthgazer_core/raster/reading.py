@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
@@ -26,9 +26,13 @@ from earthgazer_core.raster.source import BandSource
 Values = npt.NDArray[np.float64]
 """(height, width), double precision."""
 
+WINDOW_PX = 1 << 19
+"""Pixels aimed at: each double precision array of a window takes 4 MB."""
 MAX_WINDOW_PX = 1 << 21
-"""Pixels of a window: 16 MB for each double precision array of it."""
-_MASKS = MappingProxyType({"scl": scl_valid, "qa_pixel": qa_pixel_valid})
+"""Pixels that no window exceeds, though a block of the file were larger."""
+_MASKS: Mapping[str, Callable[[npt.NDArray[Any]], Mask]] = MappingProxyType(
+    {"scl": scl_valid, "qa_pixel": qa_pixel_valid}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +110,18 @@ def reference_band(bands: Sequence[Band], name: str | None = None) -> Band:
     )
 
 
-def windows(whole: Window, block_shape: tuple[int, int], max_px: int = MAX_WINDOW_PX) -> Iterator[Window]:
-    """Yield windows that cover ``whole`` in scan order, each within ``max_px`` pixels.
+def windows(whole: Window, block_shape: tuple[int, int]) -> Iterator[Window]:
+    """Yield windows that cover ``whole``, in scan order.
 
-    Their edges lie on those of the file's blocks where a block is not larger than that by itself, so that
-    each block is decoded once.
+    Their edges lie on those of the file's blocks, so that each block is decoded once; a block of more than
+    :data:`MAX_WINDOW_PX` is read in parts all the same, since memory comes first.
     """
-    rows, columns = (min(size, limit) for size, limit in zip(block_shape, (max_px, max_px), strict=True))
-    width = columns * max(1, min(-(-int(whole.width) // columns), max_px // (columns * min(rows, 512)) or 1))
-    width = min(width, max_px)
-    height = rows * max(1, max_px // (width * rows)) if rows * width <= max_px else max(1, max_px // width)
+    rows, columns = block_shape
+    rows, columns = min(rows, MAX_WINDOW_PX), min(columns, MAX_WINDOW_PX)
+    rows = min(rows, max(1, MAX_WINDOW_PX // columns))
+    across = max(1, min(-(-int(whole.width) // columns), WINDOW_PX // (rows * columns)))
+    down = max(1, WINDOW_PX // (rows * columns * across))
+    height, width = rows * down, columns * across
     row_end, col_end = int(whole.row_off + whole.height), int(whole.col_off + whole.width)
     row = int(whole.row_off)
     while row < row_end:
@@ -230,7 +236,7 @@ def _source_window(grid: Grid, target: Grid, path: str) -> Window | None:
     bounds = target.bounds
     if grid.crs != target.crs:
         try:
-            bounds = transform_bounds(target.crs, grid.crs, *bounds, densify_pts=51)
+            bounds = transform_bounds(target.crs, grid.crs, *bounds, densify_pts=51)  # type: ignore[no-untyped-call]
         except RasterioError as error:
             raise RasterError(
                 f"{path}: can't be brought onto the grid of the others ({one_line(error)})"
@@ -241,7 +247,7 @@ def _source_window(grid: Grid, target: Grid, path: str) -> Window | None:
     columns, rows = [corner[0] for corner in corners], [corner[1] for corner in corners]
     if not np.isfinite([columns, rows]).all():
         return None
-    # The kernel reaches one pixel further when enlarging, and as many pixels as fit into a target's when reducing.
+    # The kernel reaches one pixel further when enlarging, when reducing as many as fit into a target's pixel.
     reach = 2 + 2 * max(
         (max(columns) - min(columns)) / target.shape[1], (max(rows) - min(rows)) / target.shape[0], 1
     )

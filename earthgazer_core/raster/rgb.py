@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from rasterio.enums import ColorInterp
+from rasterio.windows import Window
 
 from earthgazer_core.domain.artifact import Outcome
 from earthgazer_core.domain.bbox import BBox
@@ -19,7 +21,7 @@ from earthgazer_core.raster.dataset import gdal_environment
 from earthgazer_core.raster.preview import picture_preview
 from earthgazer_core.raster.reading import Block, Values
 from earthgazer_core.raster.result import RasterResult
-from earthgazer_core.raster.scene import Scene, each_window, open_scene
+from earthgazer_core.raster.scene import Scene, for_each_window, open_scene
 from earthgazer_core.raster.source import BandSource
 from earthgazer_core.raster.statistics import Accumulator
 
@@ -80,11 +82,13 @@ def make_rgb(
         layout = Layout("uint8", (*_BANDS, "alpha"), colors=_COLORS, compression=compression)
         valid = 0
         with writing_cog(out, scene.grid, layout, {"product": "rgb", **(tags or {})}, threads) as dataset:
-            for window, pixels in each_window(
-                scene, lambda block: _picture(scene, ranges, block), "rgb", progress, threads
-            ):
+
+            def consume(window: Window, pixels: npt.NDArray[np.uint8]) -> None:
+                nonlocal valid
                 dataset.write(pixels, window=window)
                 valid += int(np.count_nonzero(pixels[3]))
+
+            for_each_window(scene, partial(_picture, scene, ranges), consume, "rgb", progress, threads)
             progress(Progress("writing COG", 0, 1))
         progress(Progress("writing COG", 1, 1))
         preview = picture_preview(out)
@@ -122,9 +126,12 @@ def _ranges(
     if stretch == "fixed":
         return dict.fromkeys(_BANDS, FIXED_RANGE), None
     seen = {name: Accumulator() for name in _BANDS}
-    for _, values in each_window(scene, lambda block: _valid_values(block), "rgb range", progress, threads):
+
+    def consume(_: Window, values: dict[str, Values]) -> None:
         for name in _BANDS:
             seen[name].add(values[name] * scene.band(name).source.scale, values[name].size)
+
+    for_each_window(scene, _valid_values, consume, "rgb range", progress, threads)
     ranges: dict[str, Range] = {}
     for name in _BANDS:
         statistics = seen[name].result()

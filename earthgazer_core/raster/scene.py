@@ -104,27 +104,41 @@ def open_scene(
     return Scene(bands, chosen, window)
 
 
-def each_window(
-    scene: Scene, work: Callable[[Block], T], stage: str, progress: ProgressSink, threads: int
-) -> Iterator[tuple[Window, T]]:
-    """Yield each window, as one of the wanted part, with what ``work`` made of its pixels, in scan order.
+def for_each_window(
+    scene: Scene,
+    work: Callable[[Block], T],
+    consume: Callable[[Window, T], None],
+    stage: str,
+    progress: ProgressSink,
+    threads: int,
+) -> None:
+    """Read the scene window by window, make something of each, and hand that over in scan order.
 
-    Reading and ``work`` run in ``threads`` threads, no more than one window each ahead of the consumer, so
-    memory stays bounded. Each thread has datasets of its own: they can't be shared.
+    Reading and ``work`` run in ``threads`` threads, each no more than a window ahead of ``consume``, which
+    runs in the caller's; so memory stays bounded. Threads have datasets of their own: they can't be shared.
+
+    Args:
+        scene: What to read.
+        work: Makes something of the pixels of a window; must not touch what other threads hold.
+        consume: Takes the window, as one of the wanted part, and what ``work`` made.
+        stage: Name of this work for ``progress``.
+        progress: Told of each window after it was consumed.
+        threads: Number of threads.
     """
     local = threading.local()
+    todo = scene.windows()
     with ExitStack() as readers:
         guard = threading.Lock()
 
         def run(window: Window) -> T:
             with gdal_environment():
                 if not hasattr(local, "reader"):
-                    reader = BandReader(scene.bands, scene.reference.grid)
+                    reader = BandReader(scene.bands, scene.reference.grid).__enter__()
                     with guard:
-                        local.reader = readers.enter_context(reader)
+                        readers.push(reader)
+                    local.reader = reader
                 return work(local.reader.read(window))
 
-        todo = scene.windows()
         with _pool(threads) as pool:
             ahead: deque[tuple[Window, Future[T]]] = deque()
             upcoming = iter(todo)
@@ -132,7 +146,7 @@ def each_window(
                 while len(ahead) <= threads and (window := next(upcoming, None)) is not None:
                     ahead.append((window, pool.submit(run, window)))
                 window, future = ahead.popleft()
-                yield scene.within(window), future.result()
+                consume(scene.within(window), future.result())
                 progress(Progress(stage, done + 1, len(todo)))
 
 

@@ -76,7 +76,8 @@ class BandSource:
         """What is added to a digital number so that reflectance is the sum times ``scale``.
 
         Whole where the product defines it so (-1000 for Sentinel-2), which keeps ratios of bands exact:
-        (nir - red) / (nir + red) of whole numbers is rounded once, so a pixel on a histogram edge stays there.
+        (nir - red) / (nir + red) of whole numbers is rounded once, so a pixel on a histogram edge stays
+        there.
         """
         shift = self.offset / self.scale
         return float(round(shift)) if math.isclose(shift, round(shift), abs_tol=1e-6) else shift

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from rasterio.windows import Window
 
 from earthgazer_core.domain.artifact import Outcome
 from earthgazer_core.domain.bbox import BBox
@@ -15,7 +17,7 @@ from earthgazer_core.raster.cog import Layout, digest, writing_cog
 from earthgazer_core.raster.dataset import gdal_environment
 from earthgazer_core.raster.reading import Block
 from earthgazer_core.raster.result import RasterResult
-from earthgazer_core.raster.scene import Scene, each_window, open_scene
+from earthgazer_core.raster.scene import Scene, for_each_window, open_scene
 from earthgazer_core.raster.source import BandSource
 
 
@@ -57,11 +59,16 @@ def make_stack(
         layout = Layout("float32", names, "reflectance", nodata=float("nan"), compression=compression)
         valid = 0
         with writing_cog(out, scene.grid, layout, {"product": "stacked", **(tags or {})}, threads) as dataset:
-            for window, (pixels, clear) in each_window(
-                scene, lambda block: _reflectance(scene, names, block), "stacking", progress, threads
-            ):
+
+            def consume(window: Window, piece: tuple[npt.NDArray[np.float32], int]) -> None:
+                nonlocal valid
+                pixels, clear = piece
                 dataset.write(pixels, window=window)
                 valid += clear
+
+            for_each_window(
+                scene, partial(_reflectance, scene, names), consume, "stacking", progress, threads
+            )
             progress(Progress("writing COG", 0, 1))
         progress(Progress("writing COG", 1, 1))
     sha256, size_bytes = digest(out)

@@ -16,6 +16,8 @@ EXACT_PERCENTILES = 8_000_000
 """Up to so many values all are kept and percentiles are exact: 64 MB."""
 _FINE = 100
 """Fine bins per histogram bin: 0.0001 wide."""
+_NEAR_EDGE = 1e-6
+"""Part of a fine bin within which rounding could cross an edge, with a wide margin."""
 _PERCENTILES = (2.0, 50.0, 98.0)
 
 
@@ -87,7 +89,7 @@ class Accumulator:
         )  # fmt: skip
 
     def _add_moments(self, values: Values) -> None:
-        """Merge mean and sum of squared deviations: Chan et al. (1983), doi:10.1080/00031305.1983.10483115."""
+        """Merge mean and squared deviations as Chan et al. (1983), doi:10.1080/00031305.1983.10483115."""
         count = values.size
         mean = float(values.mean())
         deviation = values - mean
@@ -111,12 +113,15 @@ class Accumulator:
     def _bins(self, values: Values) -> npt.NDArray[np.int64]:
         """Return the fine bin of each value between the outer edges, exact to the last bit."""
         fine_per_unit = BINS_PER_UNIT * _FINE
-        last = len(self._fine_edges) - 2
-        bins = ((values - self._low) * fine_per_unit).astype(np.int64)
-        np.minimum(bins, last, out=bins)
-        # The product is rounded, so a value next to an edge may be one bin off; the edges decide.
-        bins -= values < self._fine_edges[bins]
-        bins += (values >= self._fine_edges[bins + 1]) & (bins < last)
+        position = (values - self._low) * fine_per_unit
+        bins = position.astype(np.int64)
+        # Both steps round, so a value next to an edge may come out one bin off; there the edges decide.
+        position -= bins
+        position -= 0.5
+        np.abs(position, out=position)
+        near = np.flatnonzero(position > 0.5 - _NEAR_EDGE)
+        bins[near] = np.searchsorted(self._fine_edges, values[near], side="right") - 1
+        np.minimum(bins, len(self._fine_edges) - 2, out=bins)
         bins += fine_per_unit
         return bins
 

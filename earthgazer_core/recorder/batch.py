@@ -32,7 +32,8 @@ class Batch:
     executions: dict[str, Row] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return sum(map(len, (self.runs, self.steps, self.messages, self.changes, self.executions)))
+        tables = (self.runs, self.steps, self.messages, self.changes, self.executions)
+        return sum(len(table) for table in tables)
 
     def add(self, table: str, row: Row) -> None:
         """Add a row to ``runs``, ``steps``, ``messages``, ``changes`` or ``executions``."""

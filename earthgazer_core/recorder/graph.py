@@ -34,7 +34,12 @@ class Forecast:
         self._running = running
 
     def message(
-        self, headers: Mapping[str, Any], embed: Mapping[str, Any], after: Iterable[str], *, is_announced: bool
+        self,
+        headers: Mapping[str, Any],
+        embed: Mapping[str, Any],
+        after: Iterable[str],
+        *,
+        is_announced: bool,
     ) -> None:
         """Add the step of a message, and what comes after it unless that ``is_announced`` already."""
         task_id = headers["id"]
@@ -127,14 +132,20 @@ class Forecast:
         name = str(signature.get("task"))
         args, kwargs = signature.get("args") or (), signature.get("kwargs") or {}
         options = signature.get("options") or {}
-        if "argsrepr" in options or "kwargsrepr" in options or self._redactor.mask_call(name, args, kwargs)[2]:
+        if (
+            "argsrepr" in options
+            or "kwargsrepr" in options
+            or self._redactor.mask_call(name, args, kwargs)[2]
+        ):
             return None
         return {
             "task": name,
             "args": list(args),
             "kwargs": dict(kwargs),
             # Chains and chords inside would be stored once per member; their steps have rows of their own.
-            "options": {key: value for key, value in options.items() if key not in ("chain", "chord", "link")},
+            "options": {
+                key: value for key, value in options.items() if key not in ("chain", "chord", "link")
+            },
             "immutable": bool(signature.get("immutable")),
         }
 
@@ -156,7 +167,9 @@ def chord_slots(headers: Mapping[str, Any], embed: Mapping[str, Any]) -> list[di
         options = signature.get("options") or {}
         if isinstance(options.get("chord"), Mapping) and options.get("group_id"):
             slots.append(
-                _slot(options["group_id"], options.get("task_id"), options.get("group_index"), options["chord"])
+                _slot(
+                    options["group_id"], options.get("task_id"), options.get("group_index"), options["chord"]
+                )
             )
         if signature.get("subtask_type") == "chord":
             # A chord among the steps is done when its body is, so a place may belong to that.

@@ -65,7 +65,9 @@ class Redactor:
         """Whether signatures that a message carries hold arguments that are to be hidden."""
         return any(
             _has_own_repr(signature)
-            or self.mask_call(signature.get("task") or "", signature.get("args") or (), signature.get("kwargs") or {})[2]
+            or self.mask_call(
+                signature.get("task") or "", signature.get("args") or (), signature.get("kwargs") or {}
+            )[2]
             for signature in signatures_in(embed)
         )
 
@@ -104,7 +106,9 @@ def texts_in(value: Any, depth: int = 0) -> list[str]:
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return the text with every hidden value masked, the longest first."""
-    for secret in sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len, reverse=True):
+    for secret in sorted(
+        {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len, reverse=True
+    ):
         text = text.replace(secret, MASK)
     return text
 

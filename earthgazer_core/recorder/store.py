@@ -9,8 +9,7 @@ from typing import Any
 
 import orjson
 import psycopg2
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
+from psycopg2 import extensions
 from psycopg2.extras import execute_values
 from sqlalchemy.engine import URL
 
@@ -31,7 +30,10 @@ def _execution_assignments() -> str:
     fixed = [name for name in FIXED if name != "is_redacted"]
     lines = [f"{name} = coalesce(excluded.{name}, t.{name})" for name in fixed]
     lines.append("is_redacted = t.is_redacted or excluded.is_redacted")
-    lines += [f"{name} = case when {_NEWER} then excluded.{name} else t.{name} end" for name in ("state", "state_order")]
+    lines += [
+        f"{name} = case when {_NEWER} then excluded.{name} else t.{name} end"
+        for name in ("state", "state_order")
+    ]
     lines.append("updated_at = greatest(excluded.updated_at, t.updated_at)")
     lines.append("starts = t.starts + excluded.starts")
     # Somebody who dismissed a failure did not dismiss the next one.
@@ -52,14 +54,15 @@ def _execution_assignments() -> str:
             )
         )
     for name in ERROR:
+        kept = f"coalesce(excluded.{name}, t.{name})"
         lines.append(
             by_generation.format(
                 name,
                 later=_LATER,
                 same=_SAME,
                 newer=_NEWER,
-                later_value=f"case when excluded.state = 'RETRY' then coalesce(excluded.{name}, t.{name}) else excluded.{name} end",
-                newer_value=f"case when excluded.state = 'SUCCESS' then null else coalesce(excluded.{name}, t.{name}) end",
+                later_value=f"case when excluded.state = 'RETRY' then {kept} else excluded.{name} end",
+                newer_value=f"case when excluded.state = 'SUCCESS' then null else {kept} end",
             )
         )
     return ", ".join(lines)
@@ -92,7 +95,8 @@ _UPSERT_RUNS = """
 """
 
 _INSERT_RUNS = """
-    insert into earthgazer.workflow_runs (run_id, name, parameters, created_at) values %s on conflict do nothing
+    insert into earthgazer.workflow_runs (run_id, name, parameters, created_at) values %s
+    on conflict do nothing
 """
 
 _UPSERT_STEPS = """
@@ -107,11 +111,13 @@ _UPSERT_STEPS = """
         ordinal = least(t.ordinal, excluded.ordinal), signature = coalesce(t.signature, excluded.signature)
 """
 # The union of edges has to be spelled out twice: DO UPDATE can't name a subquery.
-_UNION = "(select coalesce(jsonb_agg(distinct id), '[]') from jsonb_array_elements(t.after || excluded.after) as id)"
+_UNION = """
+    (select coalesce(jsonb_agg(distinct id), '[]') from jsonb_array_elements(t.after || excluded.after) as id)
+"""
 _UPSERT_STEPS = _UPSERT_STEPS.replace("u.after", _UNION)
 
 
-def connector(url: URL, timeout_s: int) -> Callable[[], Connection]:
+def connector(url: URL, timeout_s: int) -> Callable[[], extensions.connection]:
     """Return a function that opens a connection to the database of an SQLAlchemy URL."""
     query = {key: value for key, value in url.query.items() if isinstance(value, str)}
     parts = {
@@ -126,11 +132,11 @@ def connector(url: URL, timeout_s: int) -> Callable[[], Connection]:
         "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}",
         **query,
     }
-    known = {key: value for key, value in parts.items() if value is not None}
+    known: dict[str, Any] = {key: value for key, value in parts.items() if value is not None}
     return lambda: psycopg2.connect(**known)
 
 
-def write(connection: Connection, batch: Batch) -> None:
+def write(connection: extensions.connection, batch: Batch) -> None:
     """Write a batch in one transaction; writing it again changes nothing.
 
     Rows are sorted by key, so that processes writing the same rows wait for each other, not in a ring.
@@ -139,19 +145,25 @@ def write(connection: Connection, batch: Batch) -> None:
         _insert(cursor, _UPSERT_RUNS, _run_values(batch, is_named=True))
         _insert(cursor, _INSERT_RUNS, _run_values(batch, is_named=False))
         _insert(cursor, _UPSERT_STEPS, [_step_values(batch.steps[key]) for key in sorted(batch.steps)])
-        _insert(cursor, _UPSERT_MESSAGES, [_message_values(batch.messages[key]) for key in sorted(batch.messages)])
+        _insert(
+            cursor, _UPSERT_MESSAGES, [_message_values(batch.messages[key]) for key in sorted(batch.messages)]
+        )
         starts = _insert_changes(cursor, batch.changes)
         for task_id in sorted(batch.executions):
             batch.executions[task_id]["starts"] = starts[task_id]
-        _insert(cursor, _UPSERT_EXECUTIONS, [_values(batch.executions[key], _EXECUTION) for key in sorted(batch.executions)])
+        _insert(
+            cursor,
+            _UPSERT_EXECUTIONS,
+            [_values(batch.executions[key], _EXECUTION) for key in sorted(batch.executions)],
+        )
 
 
-def _insert(cursor: Cursor, statement: str, values: list[tuple[Any, ...]]) -> None:
+def _insert(cursor: extensions.cursor, statement: str, values: list[tuple[Any, ...]]) -> None:
     if values:
         execute_values(cursor, statement, values, page_size=_PAGE_ROWS)
 
 
-def _insert_changes(cursor: Cursor, changes: Iterable[Row]) -> Counter[str]:
+def _insert_changes(cursor: extensions.cursor, changes: Iterable[Row]) -> Counter[str]:
     rows = sorted(changes, key=lambda row: (row["task_id"], row["at"], row["state"]))
     if not rows:
         return Counter()
@@ -164,17 +176,32 @@ def _insert_changes(cursor: Cursor, changes: Iterable[Row]) -> Counter[str]:
 
 def _run_values(batch: Batch, *, is_named: bool) -> list[tuple[Any, ...]]:
     columns = ("run_id", "name", "parameters", "created_at")
-    return [_values(batch.runs[key], columns) for key in sorted(batch.runs) if batch.runs[key]["is_named"] is is_named]
+    return [
+        _values(batch.runs[key], columns)
+        for key in sorted(batch.runs)
+        if batch.runs[key]["is_named"] is is_named
+    ]
 
 
 def _step_values(row: Row) -> tuple[Any, ...]:
-    columns = ("run_id", "task_id", "name", "after", "group_id", "group_index", "chord_size", "ordinal", "signature")
+    columns = (
+        "run_id",
+        "task_id",
+        "name",
+        "after",
+        "group_id",
+        "group_index",
+        "chord_size",
+        "ordinal",
+        "signature",
+    )
     return _values(row, columns)
 
 
 def _message_values(row: Row) -> tuple[Any, ...]:
     columns = (
-        "task_id", "headers", "properties", "content_type", "content_encoding", "body", "is_sealed", "published_at",
+        "task_id", "headers", "properties", "content_type", "content_encoding", "body", "is_sealed",
+        "published_at",
     )  # fmt: skip
     return _values(row, columns)
 
@@ -224,7 +251,7 @@ def from_json(table: str, row: Row) -> Row:
         "updated_at", "sent_at", "received_at", "started_at", "finished_at", "eta", "expires", "at",
         "published_at", "created_at",
     }  # fmt: skip
-    restored = {
+    restored: Row = {
         name: datetime.fromisoformat(value) if name in times and isinstance(value, str) else value
         for name, value in row.items()
     }

@@ -71,7 +71,7 @@ class Child:
         return self._process.pid if self._process else None
 
     def reap(self) -> int | None:
-        """Return its exit code if it has ended since the last call, all that it left behind killed; else None."""
+        """Return its exit code if it has ended since the last call, what it left behind killed; else None."""
         if self._process is None:
             return None
         if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:

@@ -72,7 +72,12 @@ def state_directory(path: Path) -> Path:
         raise ConflictError(
             f"{resolved} is not empty and no state directory of EarthGazer: choose another one"
         )
-    return private_directory(resolved)
+    private_directory(resolved)
+    try:
+        (resolved / "lock").touch(mode=0o600)
+    except OSError as error:
+        raise disk_error(error, resolved) from error
+    return resolved
 
 
 def runtime_directory(state_dir: Path) -> Path:
@@ -82,13 +87,19 @@ def runtime_directory(state_dir: Path) -> Path:
     file system holds no sockets, a directory under ``/tmp`` named after a hash of the state directory.
     """
     inside = state_dir / "run"
-    if len(os.fsencode(inside)) + _LONGEST_SOCKET_NAME <= _LONGEST_SOCKET_PATH and _holds_sockets(
+    if len(os.fsencode(inside)) + _LONGEST_SOCKET_NAME <= _LONGEST_SOCKET_PATH:
         private_directory(inside)
-    ):
-        return inside
+        # A socket that is there decides: on a full disk the probe fails, yet who runs there must be found.
+        if any(inside.glob("*.sock")) or _holds_sockets(inside):
+            return inside
     digest = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:12]
     shared = private_directory(Path(f"/tmp/earthgazer-{os.geteuid()}"))  # noqa: S108 - verified to be ours
     return private_directory(shared / digest)
+
+
+def control_path(state_dir: Path) -> Path:
+    """Return where the supervisor of a state directory listens."""
+    return runtime_directory(state_dir) / "control.sock"
 
 
 def _holds_sockets(directory: Path) -> bool:

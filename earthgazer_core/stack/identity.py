@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -79,10 +78,15 @@ def marked(stack_id: str) -> list[Identity]:
 
 
 def _started(pid: int) -> str:
-    if sys.platform == "linux":
+    if Path("/proc/self/stat").exists():
         try:
             # The name, in brackets, may hold anything; state and start time are counted from its end.
-            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            fields = (
+                Path(f"/proc/{pid}/stat")
+                .read_text(encoding="utf-8", errors="replace")
+                .rpartition(")")[2]
+                .split()
+            )
         except (FileNotFoundError, ProcessLookupError):
             return ""
         return "" if fields[0] in "ZX" else f"{_boot()}:{fields[19]}"

@@ -25,7 +25,7 @@ class WorkerProfile:
 
     def command(self, app: str, worker_name: str, concurrency: int | None) -> list[str]:
         """Return the command line of one worker; no secret is on it."""
-        # -P keeps a `redis.py` or the like in the current directory from being imported instead of the library.
+        # -P: a `redis.py` or the like in the current directory is not imported instead of the library.
         return [
             sys.executable, "-P", "-m", "celery", "-A", app, "worker",
             "-Q", ",".join(self.queues), "-n", f"{worker_name}@%h",
@@ -53,7 +53,9 @@ def profile(name: str) -> WorkerProfile:
     for one in known:
         if one.name == name:
             return one
-    raise InvalidInputError(f"no worker profile {name!r}: choose one of {', '.join(one.name for one in known)}")
+    raise InvalidInputError(
+        f"no worker profile {name!r}: choose one of {', '.join(one.name for one in known)}"
+    )
 
 
 def beat_command(app: str, schedule: str) -> list[str]:

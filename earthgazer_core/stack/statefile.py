@@ -15,7 +15,7 @@ from earthgazer_core.stack.files import write_private
 from earthgazer_core.stack.identity import Identity, end, marked
 
 _NAME = "stack.json"
-# What a worker runs when its supervisor was killed is given back to the queue, so it isn't waited for at length.
+# What such a worker runs is given back to its queue, so it isn't waited for at length.
 _WORKER_STEPS = ((signal.SIGTERM, 3.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 5.0))
 _SERVER_STEPS = {
     "valkey": ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)),
@@ -67,7 +67,7 @@ class StackRecord:
     def end_leftovers(self) -> list[str]:
         """End what still runs of this stack, workers before servers, and return the names.
 
-        Nothing is touched but processes of the same pid and start time, and those that carry the stack's mark.
+        Only processes of the same pid and start time are touched, and those that carry the stack's mark.
         """
         alive = {name: identity for name, identity in self.processes.items() if identity.is_alive()}
         end([identity for name, identity in alive.items() if name not in _SERVER_STEPS], *_WORKER_STEPS)

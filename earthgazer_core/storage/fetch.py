@@ -7,20 +7,16 @@ from pathlib import Path
 from typing import Final
 
 from earthgazer_core.domain.progress import Progress, ProgressSink, unheard
-from earthgazer_core.errors import RemoteUnavailableError, StorageError
+from earthgazer_core.errors import PermanentError, RemoteUnavailableError, StorageError
 from earthgazer_core.storage.checksum import sha256_of
 from earthgazer_core.storage.model import Downloaded
 from earthgazer_core.storage.partial import PartialFile
 from earthgazer_core.storage.problems import write_problem
 from earthgazer_core.storage.source import Source, Stream
 
-_FRUITLESS_TRIES: Final = 2
-"""Broken connections in a row, without a byte between them, before we give up for now."""
+_TRIES: Final = 4
+"""Times that one call takes up a broken copy before it leaves the rest to a later one."""
 _PATIENCE_S: Final = 30.0
-
-
-class _ThereAlready(Exception):  # noqa: N818 — an outcome, not an error
-    """The target is there and as long as its source."""
 
 
 def fetch(
@@ -68,11 +64,10 @@ class _Copy:
         self._stage = stage
 
     def run(self) -> Downloaded:
-        if self._sha256 is not None and self._is_there(self._size_bytes):
-            found = sha256_of(self._target)
-            if found == self._sha256:
-                self._partial.discard()
-                return self._downloaded(found)
+        there = self._digest_of_target()
+        if there is not None:
+            self._partial.discard()
+            return self._downloaded(there)
         try:
             digest, was_resumed = self._pour_until_whole()
             if was_resumed and self._sha256 not in (None, digest):
@@ -85,29 +80,41 @@ class _Copy:
                     f" sha256 {self._sha256} was promised, {digest} came"
                 )
             self._partial.finish()
-        except _ThereAlready:
-            self._partial.discard()
-            return self._downloaded(sha256_of(self._target))
-        except (StorageError, OSError):
+        except (PermanentError, OSError):
             self._partial.discard()
             raise
         return self._downloaded(digest)
 
+    def _digest_of_target(self) -> str | None:
+        """Return the digest of the target if it needn't be copied again."""
+        try:
+            size = self._target.lstat().st_size
+        except FileNotFoundError:
+            return None
+        if self._size_bytes not in (None, size):
+            return None
+        if self._sha256 is None:
+            with self._source.open(0, None) as stream:
+                if stream.size != size:
+                    return None
+        digest = sha256_of(self._target)
+        return digest if self._sha256 in (None, digest) else None
+
     def _pour_until_whole(self) -> tuple[str, bool]:
-        fruitless = 0
         was_resumed = False
-        while True:
+        for tries_left in reversed(range(_TRIES)):
             before = self._partial.size
             try:
                 digest, resumed = self._pour()
             except RemoteUnavailableError as error:
-                is_broken_off = self._partial.size > before and error.retry_after_s is None
-                fruitless = 0 if is_broken_off else fruitless + 1
-                if error.retry_after_s is not None or fruitless >= _FRUITLESS_TRIES or not self._partial.size:
+                is_broken_off = error.retry_after_s is None and self._partial.size > before
+                can_go_on = self._partial.version_of(self._source.identity) is not None
+                if not (is_broken_off and can_go_on and tries_left):
                     raise
                 was_resumed = True
-                continue
-            return digest, was_resumed or resumed
+            else:
+                return digest, was_resumed or resumed
+        raise AssertionError("the last try raises or returns")
 
     def _pour(self) -> tuple[str, bool]:
         version = self._partial.version_of(self._source.identity)
@@ -140,15 +147,6 @@ class _Copy:
             raise StorageError(
                 f"{self._source.label} has {stream.size} bytes where {self._size_bytes} were promised"
             )
-        if self._sha256 is None and stream.size is not None and self._is_there(stream.size):
-            raise _ThereAlready
-
-    def _is_there(self, size: int | None) -> bool:
-        try:
-            status = self._target.lstat()
-        except FileNotFoundError:
-            return False
-        return size is None or status.st_size == size
 
     def _downloaded(self, sha256: str) -> Downloaded:
         return Downloaded(self._target, sha256, self._target.stat().st_size)

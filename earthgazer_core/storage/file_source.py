@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
+from earthgazer_core.errors import StorageError
 from earthgazer_core.storage.checksum import open_regular, read_chunks
 from earthgazer_core.storage.source import Stream
 
@@ -27,4 +29,10 @@ class FileSource:
             current = f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
             start = offset if version == current and offset <= status.st_size else 0
             file.seek(start)
-            yield Stream(read_chunks(file), start, status.st_size, current)
+            yield Stream(self._chunks(file), start, status.st_size, current)
+
+    def _chunks(self, file: IO[bytes]) -> Iterator[bytes]:
+        try:
+            yield from read_chunks(file)
+        except OSError as error:
+            raise StorageError(f"{self._path} can't be read: {error.strerror}") from error

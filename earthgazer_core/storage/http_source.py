@@ -39,17 +39,16 @@ class HttpSource:
         """Ask for the file; see :meth:`earthgazer_core.storage.source.Source.open`."""
         # Compressed transfer would make ranges and lengths mean something else.
         headers = {"Accept-Encoding": "identity", "User-Agent": USER_AGENT}
-        wants_range = offset > 0 and version is not None
-        if wants_range:
-            headers |= {"Range": f"bytes={offset}-", "If-Range": str(version)}
+        ranged = {"Range": f"bytes={offset}-", "If-Range": version} if offset and version else {}
         with requests.Session() as session:
-            response = self._get(session, headers)
-            if response.status_code == 416:
+            response = self._get(session, headers | ranged)
+            # A server that knows no If-Range may send the rest of a file that is another one by now.
+            is_other = response.status_code == 206 and _validator(response) not in (None, version)
+            if response.status_code == 416 or is_other:
                 response.close()
-                wants_range = False
-                response = self._get(session, {k: v for k, v in headers.items() if "Range" not in k})
+                response = self._get(session, headers)
             with response:
-                yield self._stream(response, offset if wants_range else 0)
+                yield self._stream(response, offset)
 
     def _stream(self, response: requests.Response, offset: int) -> Stream:
         if response.status_code not in (200, 206):

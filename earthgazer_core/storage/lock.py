@@ -51,7 +51,7 @@ def _try_lock(descriptor: int) -> bool:
 def _is_still(path: Path, descriptor: int) -> bool:
     # Whoever held it before may have renamed or removed it between our opening and our locking.
     try:
-        there = os.stat(path, follow_symlinks=False)
+        there = path.lstat()
     except FileNotFoundError:
         return False
     ours = os.fstat(descriptor)

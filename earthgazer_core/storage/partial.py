@@ -27,6 +27,7 @@ class PartialFile:
         self._path = _part_of(target)
         self._note = self._path.with_name(f"{self._path.name}.json")
         self._descriptor = descriptor
+        self._is_gone = False
 
     @classmethod
     @contextmanager
@@ -39,7 +40,12 @@ class PartialFile:
         """
         target.parent.mkdir(parents=True, exist_ok=True)
         with locked(_part_of(target), patience_s) as descriptor:
-            yield cls(target, descriptor)
+            partial = cls(target, descriptor)
+            try:
+                yield partial
+            finally:
+                if partial.size == 0:
+                    partial.discard()
 
     @property
     def size(self) -> int:
@@ -81,7 +87,11 @@ class PartialFile:
             view = view[os.write(self._descriptor, view) :]
 
     def discard(self) -> None:
-        """Forget all bytes and give their space back."""
+        """Forget all bytes and give their space back; without effect once they have their final name."""
+        if self._is_gone:
+            # The name may be another process's by now.
+            return
+        self._is_gone = True
         self._note.unlink(missing_ok=True)
         os.ftruncate(self._descriptor, 0)
         self._path.unlink(missing_ok=True)
@@ -90,8 +100,9 @@ class PartialFile:
         """Give the bytes their final name; once this returns they survive a power cut."""
         os.fchmod(self._descriptor, 0o644)
         os.fsync(self._descriptor)
-        self._path.replace(self._target)
         self._note.unlink(missing_ok=True)
+        self._path.replace(self._target)
+        self._is_gone = True
         folder = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)

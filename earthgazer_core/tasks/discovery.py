@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from celery import shared_task
 
-from earthgazer_core.catalog import SANDBOX_LOCATION, open_catalog
+from earthgazer_core.catalog import open_catalog
 from earthgazer_core.db.repositories import captures, locations
 from earthgazer_core.db.tables import LocationRow
 from earthgazer_core.domain.capture import Capture
@@ -74,6 +74,8 @@ def _watched(resources: Resources, location_ids: Sequence[int] | None) -> list[L
     with resources.database.session() as session:
         is_untouched = location_ids is None and locations.count(session) == 0
         if is_untouched and resources.settings.catalog.kind == "sandbox":
+            from earthgazer_core.catalog.sandbox import SANDBOX_LOCATION
+
             name, bbox = SANDBOX_LOCATION
             locations.add(session, name=name, bbox=bbox)
         return locations.find(session, ids=location_ids, active_only=location_ids is None)

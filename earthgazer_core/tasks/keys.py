@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,3 +28,11 @@ def content_key(kind: str, inputs: Mapping[str, Any], parameters: Mapping[str, A
         "algorithm": ALGORITHM_VERSION,
     }
     return hashlib.sha256(orjson.dumps(described, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def folder_name(product_id: str) -> str:
+    """Return a product id as one segment of a storage key; two ids never give the same."""
+    plain = re.sub(r"[^A-Za-z0-9._=+-]", "_", product_id)[:150]
+    if plain == product_id and re.match(r"[A-Za-z0-9_]", plain):
+        return plain
+    return f"p{plain}-{hashlib.sha256(product_id.encode()).hexdigest()[:12]}"

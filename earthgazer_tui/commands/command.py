@@ -31,12 +31,17 @@ class Command:
     in_footer: ClassVar[bool] = True
     """Whether the footer shows it."""
     key_display: ClassVar[str | None] = None
-    """How to show the key; None shows it as Textual does."""
+    """How to show the key where its name isn't what is printed on it."""
 
     @classmethod
     def help(cls) -> str:
         """Return its help: the first paragraph of its docstring, on one line."""
         return " ".join(inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].split())
+
+    @classmethod
+    def shown_key(cls) -> str:
+        """Return the first of its keys as people know it."""
+        return cls.key_display or cls.key.split(",")[0].replace("ctrl+", "^")
 
     @classmethod
     def binding(cls) -> Binding:
@@ -46,7 +51,7 @@ class Command:
             f"command({cls.id!r})",
             cls.title,
             show=cls.in_footer,
-            key_display=cls.key_display,
+            key_display=cls.shown_key(),
             tooltip=cls.help(),
             id=cls.id,
         )

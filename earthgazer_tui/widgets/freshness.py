@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from earthgazer_tui.fleet.models import Freshness
-from earthgazer_tui.widgets.wording import age, counted
+from earthgazer_tui.wording import age, counted
 
 STATUS_SIGNS = {
     "ok": ("✓", "$success"),

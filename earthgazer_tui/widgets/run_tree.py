@@ -12,7 +12,7 @@ from earthgazer_tui.fleet.models import RunStep
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.stage_bar import progress_bar
-from earthgazer_tui.widgets.wording import span
+from earthgazer_tui.wording import span
 
 STEP_SIGNS = {
     "SUCCESS": ("✓", "done", "$success"),

@@ -46,9 +46,10 @@ class SandboxCatalog:
         *,
         missions: Collection[str] | None = None,
     ) -> Iterator[Capture]:
-        """Yield the sandbox's captures, oldest first; see :meth:`earthgazer_core.catalog.base.Catalog.search`.
+        """Yield the sandbox's captures, oldest first.
 
-        Files are made when a capture is found for the first time.
+        See :meth:`earthgazer_core.catalog.base.Catalog.search`. Files are
+        made when a capture is found for the first time.
 
         Raises:
             CatalogError: the real chip is missing.
@@ -58,7 +59,9 @@ class SandboxCatalog:
             return
         chip = cache(read_chip)
         now = self._clock()
-        products = [SandboxProduct(seen, baseline) for seen in recent_passes(now) for baseline in seen.baselines]
+        products = [
+            SandboxProduct(seen, baseline) for seen in recent_passes(now) for baseline in seen.baselines
+        ]
         for product in products:
             sensed = product.seen.sensing_time
             if product.published_at > now or (start and sensed < start) or (end and sensed > end):

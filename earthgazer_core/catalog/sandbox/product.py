@@ -167,11 +167,11 @@ def _read_description(folder: Path) -> dict[str, Any] | None:
 def _write_band(path: Path, values: npt.NDArray[Any], resolution_m: float) -> dict[str, Any]:
     # rasterio takes a while to import, and a catalogue that finds its files there needs none.
     import rasterio
-    from rasterio.transform import from_origin
+    from affine import Affine
 
     with rasterio.open(
         path, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=1, dtype=values.dtype,
-        crs=CHIP_CRS, transform=from_origin(CHIP_LEFT_M, CHIP_TOP_M, resolution_m, resolution_m), nodata=0,
+        crs=CHIP_CRS, transform=Affine(resolution_m, 0, CHIP_LEFT_M, 0, -resolution_m, CHIP_TOP_M), nodata=0,
         tiled=True, blockxsize=128, blockysize=128, compress="DEFLATE", predictor=2,
     ) as target:  # fmt: skip
         target.write(values, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, selectinload
 
@@ -87,11 +87,13 @@ def find(
     ids: Sequence[int] | None = None,
     location_id: int | None = None,
     mission: str | None = None,
-    backed_up_only: bool = False,
+    held_only: bool = False,
     newest_versions_only: bool = False,
     limit: int | None = None,
 ) -> list[CaptureRow]:
     """Return captures with their assets, newest acquisition first.
+
+    With ``held_only`` those that were backed up, and those whose files lie on this machine anyway.
 
     Raises:
         NotFoundError: an id that was named does not exist.
@@ -107,8 +109,8 @@ def find(
         query = query.join(CaptureLocationRow).where(CaptureLocationRow.location_id == location_id)
     if mission is not None:
         query = query.where(CaptureRow.mission == mission)
-    if backed_up_only:
-        query = query.where(CaptureRow.backed_up_at.is_not(None))
+    if held_only:
+        query = query.where(or_(CaptureRow.backed_up_at.is_not(None), CaptureRow.source == "files"))
     if newest_versions_only:
         query = query.where(CaptureRow.superseded_by.is_(None))
     if limit is not None:

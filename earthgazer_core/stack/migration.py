@@ -1,0 +1,48 @@
+"""Bringing the stack's database to the newest schema, foreign errors turned into ours."""
+
+from __future__ import annotations
+
+from earthgazer_core.errors import ConflictError, ServiceUnavailableError
+
+
+def import_migrations() -> None:
+    """Import what migrating needs; it takes about as long as a server takes to start."""
+    import earthgazer_core.db.migrations  # noqa: F401
+
+
+def longest_task_s() -> float:
+    """Return the hard time limit of a task.
+
+    Raises:
+        InvalidInputError: the user's settings are wrong; workers would refuse them one by one.
+    """
+    from earthgazer_core.settings import load_settings
+
+    return float(load_settings().celery.task_time_limit_s)
+
+
+def migrate(url: str) -> None:
+    """Migrate the database of that URL to the newest revision; does nothing if it is there.
+
+    Raises:
+        ConflictError: the database was made by a newer version of EarthGazer.
+        ServiceUnavailableError: the server refused; the message has its words.
+    """
+    from alembic.util import CommandError
+    from sqlalchemy import NullPool, create_engine
+    from sqlalchemy.exc import DBAPIError
+
+    from earthgazer_core.db.migrations import upgrade
+
+    engine = create_engine(url, poolclass=NullPool)
+    try:
+        upgrade(engine)
+    except CommandError as error:
+        raise ConflictError(
+            f"the database can't be migrated ({error}): was it made by a newer EarthGazer?"
+        ) from error
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()
+        raise ServiceUnavailableError(f"migrations failed: {reason[0] if reason else error}") from error
+    finally:
+        engine.dispose()

@@ -1,0 +1,61 @@
+"""Commands on workflow runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from earthgazer_tui.commands.command import FleetCommand
+from earthgazer_tui.commands.question import Question
+from earthgazer_tui.fleet.models import ActionResult, RunRow
+from earthgazer_tui.fleet.protocol import Fleet
+from earthgazer_tui.wording import counted
+
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
+"""States of a run that has come to its end."""
+
+
+def unfinished(run: RunRow) -> int:
+    """Return how many steps of a run are yet to end."""
+    return max(0, run.total - run.done - run.failed)
+
+
+class CancelRun(FleetCommand[RunRow]):
+    """Cancel the run: revoke its unfinished steps, those yet to be published included."""
+
+    id = "run.cancel"
+    key = "C"
+    title = "Cancel run"
+
+    def refusal(self, subjects: Sequence[RunRow]) -> str:
+        """Refuse where nothing is left to cancel."""
+        if all(run.state in ENDED and not unfinished(run) for run in subjects):
+            return "nothing to cancel: every step has ended"
+        return ""
+
+    async def ask(self, fleet: Fleet, subjects: Sequence[RunRow]) -> Question | None:
+        """Ask always, with what would be ended."""
+        steps = sum(unfinished(run) for run in subjects)
+        running = sum(run.running for run in subjects)
+        what = f"the run {subjects[0].name}" if len(subjects) == 1 else f"{len(subjects)} runs"
+        note = f"{counted(running, 'step')} running now will be ended." if running else ""
+        return Question(
+            title=f"Cancel {what}: {counted(steps, 'step')} of {sum(run.total for run in subjects)}?",
+            lines=tuple(
+                f"{run.name} {run.subject}  {run.done} done, {run.running} running, {unfinished(run)} to end"
+                for run in subjects
+            ),
+            note=note,
+            yes="Cancel run" if len(subjects) == 1 else "Cancel runs",
+        )
+
+    async def run(self, fleet: Fleet, subjects: Sequence[RunRow]) -> ActionResult:
+        """Cancel one run after the other."""
+        results = [await fleet.cancel_run(run.run_id) for run in subjects]
+        if len(results) == 1:
+            return results[0]
+        failed = [result for result in results if not result.is_ok]
+        return ActionResult(
+            is_ok=not failed,
+            summary=failed[0].summary if failed else f"{counted(len(results), 'run')} cancelled",
+            replies=tuple(reply for result in results for reply in result.replies),
+        )

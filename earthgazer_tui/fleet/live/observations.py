@@ -1,0 +1,94 @@
+"""What the poller saw last: whole values that are replaced, never changed, so that any thread may read."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from earthgazer_core.operations.broker import BrokerSnapshot
+from earthgazer_core.operations.workers import WorkerReport
+from earthgazer_tui.fleet.models import Alert, Badges, Service, ServiceState
+
+HISTORY_S = 180
+"""Seconds of queue depth that are kept, one sample each."""
+
+
+class ServiceWatch:
+    """The state of one service and since when it is in it."""
+
+    def __init__(self, where: str, state: ServiceState) -> None:
+        self._where = where
+        self.service = Service(state, where, None)
+
+    def up(self) -> None:
+        """Note that it answered."""
+        self._note(ServiceState.UP, self._where)
+
+    def down(self, reason: str) -> None:
+        """Note that it did not, and why."""
+        self._note(ServiceState.DOWN, reason)
+
+    def _note(self, state: ServiceState, detail: str) -> None:
+        before = self.service
+        if state is not before.state:
+            self.service = Service(state, detail, datetime.now(UTC))
+        elif detail != before.detail:
+            self.service = Service(state, detail, before.since)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSeen:
+    """What a worker said of itself, and when."""
+
+    report: WorkerReport
+    """Raw words of the worker."""
+    at: float
+    """Our monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a task is, as it told the database."""
+
+    name: str
+    """Task name."""
+    percent: float | None
+    """0 to 100."""
+    stage: str
+    """What it is doing."""
+
+
+@dataclass(slots=True)
+class Observations:
+    """Everything seen but events."""
+
+    broker: ServiceWatch
+    """The broker."""
+    database: ServiceWatch
+    """The database."""
+    queues: BrokerSnapshot | None = None
+    """Depths by the last look."""
+    history: dict[str, deque[int]] = field(default_factory=dict)
+    """Depths by queue, one sample a second."""
+    reports: Mapping[str, ReportSeen] = field(default_factory=dict)
+    """By name as shown."""
+    is_surveyed: bool = False
+    """Whether workers were asked at least once."""
+    badges: Badges = field(default_factory=Badges)
+    """Counts from the database."""
+    oldest_waiting_at: datetime | None = None
+    """When the oldest waiting task known to the database was sent."""
+    progress: Mapping[str, Progress] = field(default_factory=dict)
+    """By task id, of those that run."""
+    overdue: tuple[Alert, ...] = ()
+    """Alerts of freshness."""
+    first_steps: str = ""
+    """What to do on an empty catalogue."""
+    local_names: Mapping[str, str] = field(default_factory=dict)
+    """Node name as shown → name in the embedded stack."""
+    broker_up_since: float = 0.0
+    """Our monotonic clock when the broker last came up."""
+    broker_down_since: float | None = None
+    """Our monotonic clock when it went away; None while it is there."""

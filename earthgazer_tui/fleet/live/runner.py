@@ -1,0 +1,93 @@
+"""The one place where blocking calls become awaits and foreign exceptions become ours."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+import hiredis
+import kombu.exceptions
+import redis.exceptions
+import sqlalchemy.exc
+
+from earthgazer_core import errors as core
+from earthgazer_core.db.session import is_unavailable
+from earthgazer_tui.fleet.errors import FleetError, NotFoundError, RefusedError, UnavailableError
+from earthgazer_tui.fleet.live import sanitise
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_MESSAGE_LIMIT = 400
+
+logger = logging.getLogger(__name__)
+
+
+class Runner:
+    """A bounded pool of threads; every call ends within its time limit as far as its caller can see."""
+
+    def __init__(self, threads: int = 8, *, name: str = "fleet") -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+
+    async def run(self, timeout_s: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what ``function`` returns, run in a thread.
+
+        A call that is out of time goes on in its thread until its own limits end it; its result is lost.
+
+        Raises:
+            FleetError: whatever went wrong, in one line for people.
+        """
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._pool, partial(function, *args, **kwargs))
+        try:
+            return await asyncio.wait_for(future, timeout_s)
+        except TimeoutError:
+            # Whose limit it was doesn't matter to the one who waits.
+            raise UnavailableError(f"no answer in {timeout_s:g} s") from None
+        except Exception as error:
+            raise translate(error) from error
+
+    def close(self) -> None:
+        """Take no more calls; those that run are not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def translate(error: Exception) -> FleetError:
+    """Return the error of ours that says in one harmless line what a foreign one means."""
+    message = _message(error)
+    match error:
+        case FleetError():
+            return error
+        case core.TransientError():
+            return UnavailableError(message)
+        case core.NotFoundError():
+            return NotFoundError(message)
+        case core.PermanentError():
+            return RefusedError(message)
+        case redis.exceptions.ConnectionError() | redis.exceptions.TimeoutError() | hiredis.HiredisError():
+            return UnavailableError(f"broker unavailable: {message}")
+        case redis.exceptions.RedisError():
+            return FleetError(f"the broker refuses: {message}")
+        case kombu.exceptions.OperationalError():
+            return UnavailableError(f"broker unavailable: {message}")
+        case sqlalchemy.exc.DBAPIError():
+            if is_unavailable(error):
+                return UnavailableError(f"database unavailable: {message}")
+            return FleetError(f"the database refuses: {message}")
+        case sqlalchemy.exc.TimeoutError():
+            return UnavailableError("database busy: all connections are in use")
+        case OSError():
+            return UnavailableError(message)
+    logger.error("unforeseen %s in the live fleet", type(error).__name__, exc_info=error)
+    return FleetError(f"unforeseen {type(error).__name__}: {message}")
+
+
+def _message(error: Exception) -> str:
+    source = getattr(error, "orig", None) or error
+    lines = [line for line in str(source).splitlines() if line.strip()]
+    first = lines[0].strip() if lines else type(error).__name__
+    return sanitise.line(sanitise.without_credentials(first), _MESSAGE_LIMIT)

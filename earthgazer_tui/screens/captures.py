@@ -1,0 +1,152 @@
+"""Captures: how fresh each location is, and how far each capture has come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from time import monotonic
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.events import Resize
+from textual.types import CSSPathType
+
+from earthgazer_tui.commands.captures import DiscoverCaptures, ProcessCaptures, ReprocessCaptures
+from earthgazer_tui.commands.command import Command
+from earthgazer_tui.fleet.models import CaptureRow
+from earthgazer_tui.screens.base import FleetScreen
+from earthgazer_tui.screens.capture_detail import CaptureDetailScreen
+from earthgazer_tui.widgets.column import Column
+from earthgazer_tui.widgets.freshness import FreshnessList
+from earthgazer_tui.widgets.histogram import ndvi_colour
+from earthgazer_tui.widgets.line_table import LineTable
+from earthgazer_tui.widgets.plot import plotext
+from earthgazer_tui.widgets.stage_bar import BAR_WIDTH, LEGEND, stage_bar
+from earthgazer_tui.wording import mission_name, percent, utc
+
+FRESHNESS_S = 5.0
+"""Least seconds between two questions for freshness, which is dearer than the list and changes slowly."""
+
+
+def _sensed(row: CaptureRow) -> datetime:
+    return row.sensing_time
+
+
+def _outcome(row: CaptureRow) -> Content:
+    """Return what is being done now, else what became of it."""
+    if row.activity:
+        return Content.styled(row.activity, "$warning")
+    if row.outcome == "no_clear_pixels":
+        return Content.styled("no clear pixel", "$text-muted")
+    if row.outcome == "failed":
+        return Content.styled("failed", "bold $error")
+    return Content.styled("simulated" if row.is_simulated else "", "$text-disabled")
+
+
+def _ndvi(row: CaptureRow) -> Content:
+    if row.ndvi_mean is None:
+        return Content.styled("–", "$text-disabled")
+    return Content.styled(f"{row.ndvi_mean:.3f}", ndvi_colour(row.ndvi_mean))
+
+
+COLUMNS: tuple[Column[CaptureRow], ...] = (
+    Column("id", "#", 5, lambda row: str(row.capture_id), align="right", priority=4),
+    Column(
+        "location",
+        "Location",
+        None,
+        lambda row: ", ".join(row.locations),
+        sort_key=lambda row: row.locations,
+        min_width=10,
+        max_width=28,
+    ),
+    Column("mission", "Sat", 4, lambda row: mission_name(row.mission), sort_key=lambda row: row.mission),
+    Column(
+        "sensed",
+        "Sensed (UTC)",
+        16,
+        lambda row: utc(row.sensing_time),
+        sort_key=_sensed,
+        sort_descending=True,
+    ),
+    Column(
+        "cloud",
+        "Clds",
+        4,
+        lambda row: percent(row.cloud_cover_percent),
+        align="right",
+        sort_key=lambda row: row.cloud_cover_percent,
+    ),
+    Column("stages", "Stages", BAR_WIDTH, lambda row: stage_bar(row.stages)),
+    Column("ndvi", "NDVI", 6, _ndvi, align="right", sort_key=lambda row: row.ndvi_mean, sort_descending=True),
+    Column("valid", "Valid", 5, lambda row: percent(row.valid_percent), align="right"),
+    Column("outcome", "Now / outcome", None, _outcome, min_width=12, max_width=30),
+    Column("product", "Product", None, lambda row: row.product_id, min_width=30, priority=5),
+)
+
+
+class CapturesScreen(FleetScreen):
+    """Freshness on top, the list of captures below; enter opens one."""
+
+    CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "captures.tcss"]
+    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (ProcessCaptures, ReprocessCaptures, DiscoverCaptures)
+    NEEDS: ClassVar[tuple[str, ...]] = ("database",)
+    CAN_FILTER: ClassVar[bool] = True
+
+    _freshness_at = float("-inf")
+
+    def compose_body(self) -> ComposeResult:
+        """Make freshness, list and legend."""
+        yield FreshnessList()
+        yield LineTable(
+            COLUMNS,
+            key=lambda row: row.capture_id,
+            empty="No capture yet. D searches the catalogue for the active locations.",
+            id="captures",
+        )
+
+    def on_mount(self) -> None:
+        """Put the list at hand, its legend below it, and plotext into memory before it is needed."""
+        table = self._captures
+        table.border_subtitle = LEGEND
+        table.focus()
+        self._load_plotext()
+
+    def on_resize(self, event: Resize) -> None:
+        """Give freshness a sixth of the height."""
+        self.query_one(FreshnessList).room = max(2, event.size.height // 6)
+
+    async def refresh_data(self) -> None:
+        """Show captures that match the filter, and freshness when it is due."""
+        self._captures.show_rows(await self.session.fleet.captures(self.filter_text))
+        if monotonic() >= self._freshness_at + FRESHNESS_S:
+            self.query_one(FreshnessList).places = tuple(await self.session.fleet.freshness())
+            self._freshness_at = monotonic()
+
+    def action_refresh_now(self) -> None:
+        """Ask again at once, for freshness too."""
+        self._freshness_at = float("-inf")
+        super().action_refresh_now()
+
+    def subjects(self, command: type[Command]) -> Sequence[Any]:
+        """Return the chosen captures; discovery works on all locations."""
+        return () if command is DiscoverCaptures else self._captures.chosen
+
+    def text_to_copy(self) -> str:
+        """Return the product id under the cursor."""
+        row = self._captures.cursor_row
+        return "" if row is None else row.product_id
+
+    @on(LineTable.Opened, "#captures")
+    def _open(self, event: LineTable.Opened) -> None:
+        self.app.push_screen(CaptureDetailScreen(self.session, event.row.capture_id))
+
+    @property
+    def _captures(self) -> LineTable[CaptureRow]:
+        return self.query_one("#captures", LineTable)
+
+    @work(thread=True, group="plotext")
+    def _load_plotext(self) -> None:
+        plotext()

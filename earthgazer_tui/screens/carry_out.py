@@ -1,0 +1,76 @@
+"""How a fleet command is carried out: refusal, choice, dry run, deed, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.screen import Screen
+
+from earthgazer_tui.commands.command import FleetCommand
+from earthgazer_tui.fleet.errors import FleetError
+from earthgazer_tui.fleet.models import ActionResult
+from earthgazer_tui.fleet.protocol import Fleet
+from earthgazer_tui.screens.choose import Choose
+from earthgazer_tui.screens.confirm import Confirm
+from earthgazer_tui.screens.replies import Replies
+
+REPLIES_IN_TOAST = 3
+"""Up to so many workers' answers fit into a notification."""
+
+
+async def carry_out(
+    screen: Screen[Any], fleet: Fleet, command: FleetCommand[Any], subjects: Sequence[Any]
+) -> bool:
+    """Carry out a command and tell the operator what became of it; must run in a worker.
+
+    Args:
+        screen: Where it was asked for.
+        fleet: The fleet that does it.
+        command: The command.
+        subjects: Rows chosen at the moment of the key press.
+
+    Returns:
+        Whether anything was done.
+    """
+    app = screen.app
+    if command.needs_subject and not subjects:
+        screen.notify("Nothing is chosen.", title=command.title, severity="warning", markup=False)
+        return False
+    refusal = command.refusal(subjects)
+    if refusal:
+        screen.notify(refusal, title=command.title, severity="warning", markup=False)
+        return False
+    if command.options:
+        chosen = await app.push_screen_wait(Choose(command.help(), command.options))
+        if chosen is None:
+            return False
+        subjects = (chosen,)
+    try:
+        question = await command.ask(fleet, subjects)
+        if question is not None and not await app.push_screen_wait(Confirm(question)):
+            return False
+        result = await command.run(fleet, subjects)
+    except FleetError as error:
+        screen.notify(str(error), title=command.title, severity="error", timeout=8, markup=False)
+        return False
+    await _tell(screen, command, result)
+    return True
+
+
+async def _tell(screen: Screen[Any], command: FleetCommand[Any], result: ActionResult) -> None:
+    """Show an outcome: in a notification, or in a dialog where workers had more to say."""
+    must_list = len(result.replies) > REPLIES_IN_TOAST or any(not reply.is_ok for reply in result.replies)
+    if must_list and not result.is_ok:
+        await screen.app.push_screen_wait(Replies(command.title, result))
+        return
+    lines = [result.summary]
+    if len(result.replies) <= REPLIES_IN_TOAST:
+        lines += [f"{reply.worker}: {reply.text}" for reply in result.replies]
+    screen.notify(
+        "\n".join(lines),
+        title=command.title,
+        severity="information" if result.is_ok else "error",
+        timeout=5 if result.is_ok else 8,
+        markup=False,
+    )

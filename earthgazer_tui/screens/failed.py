@@ -1,0 +1,128 @@
+"""Failed: what failed and why, and retry from the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.types import CSSPathType
+from textual.widgets import Static
+
+from earthgazer_tui.commands.command import Command
+from earthgazer_tui.commands.failed import DismissTasks, RetryTasks, RevokeTasks, TerminateTasks
+from earthgazer_tui.fleet.models import TaskRow
+from earthgazer_tui.screens.base import FleetScreen
+from earthgazer_tui.screens.task_detail import TaskDetailScreen
+from earthgazer_tui.widgets.column import Column
+from earthgazer_tui.widgets.line_table import LineTable
+from earthgazer_tui.widgets.run_tree import short_task_name
+from earthgazer_tui.widgets.task_facts import about
+from earthgazer_tui.wording import clock
+
+
+@dataclass(frozen=True, slots=True)
+class FailedLine:
+    """A failed task as listed."""
+
+    task: TaskRow
+    """The task."""
+    at: str
+    """When it failed."""
+
+
+def _error(line: FailedLine) -> Content:
+    task = line.task
+    if task.blocked_by:
+        return Content.styled("blocked", "$warning")
+    if task.error_type:
+        return Content.styled(task.error_type, "$error")
+    return Content.styled(task.state.lower(), "$warning")
+
+
+def _message(line: FailedLine) -> Content:
+    if line.task.blocked_by:
+        return Content(f"by {line.task.blocked_by}")
+    return Content(line.task.error_message or "")
+
+
+def _capture(line: FailedLine) -> str:
+    return "" if line.task.capture_id is None else str(line.task.capture_id)
+
+
+COLUMNS: tuple[Column[FailedLine], ...] = (
+    Column(
+        "at", "When (UTC)", 11, lambda line: line.at, sort_key=lambda line: line.task.at, sort_descending=True
+    ),
+    Column(
+        "task",
+        "Task",
+        None,
+        lambda line: short_task_name(line.task.name),
+        sort_key=lambda line: line.task.name,
+        min_width=14,
+        max_width=26,
+    ),
+    Column("capture", "Capt", 4, _capture, align="right", sort_key=lambda line: line.task.capture_id),
+    Column("attempt", "Try", 3, lambda line: str(line.task.attempt), align="right"),
+    Column(
+        "error", "Error", None, _error, sort_key=lambda line: line.task.error_type, min_width=16, max_width=28
+    ),
+    Column("message", "Message", None, _message, min_width=20),
+)
+
+
+class FailedScreen(FleetScreen):
+    """The list of failures, with the one under the cursor in full below; enter opens it."""
+
+    CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "failed.tcss"]
+    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
+        RetryTasks,
+        DismissTasks,
+        RevokeTasks,
+        TerminateTasks,
+    )
+    NEEDS: ClassVar[tuple[str, ...]] = ("database",)
+    CAN_FILTER: ClassVar[bool] = True
+
+    def compose_body(self) -> ComposeResult:
+        """Make the list and the pane below it."""
+        yield LineTable(COLUMNS, key=lambda line: line.task.task_id, empty="Nothing has failed.", id="failed")
+        yield Static(id="about", markup=False)
+
+    def on_mount(self) -> None:
+        """Put the list at hand."""
+        self._failed.focus()
+
+    async def refresh_data(self) -> None:
+        """Show the failures that match the filter."""
+        tasks = await self.session.fleet.failed(self.filter_text)
+        now = datetime.now(UTC)
+        self._failed.show_rows([FailedLine(task, clock(task.at, now)) for task in tasks])
+        self._show_about()
+
+    def subjects(self, command: type[Command]) -> Sequence[Any]:
+        """Return the chosen tasks."""
+        return [line.task for line in self._failed.chosen]
+
+    def text_to_copy(self) -> str:
+        """Return name, id and error of the task under the cursor."""
+        line = self._failed.cursor_row
+        return "" if line is None else f"{line.task.name} {line.task.task_id}\n{about(line.task).plain}"
+
+    @on(LineTable.CursorMoved, "#failed")
+    def _show_about(self) -> None:
+        line = self._failed.cursor_row
+        self.query_one("#about", Static).update("" if line is None else about(line.task))
+
+    @on(LineTable.Opened, "#failed")
+    def _open(self, event: LineTable.Opened) -> None:
+        self.app.push_screen(TaskDetailScreen(self.session, event.row.task.task_id))
+
+    @property
+    def _failed(self) -> LineTable[FailedLine]:
+        return self.query_one("#failed", LineTable)

@@ -1,0 +1,67 @@
+"""What header and banner say of a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from earthgazer_tui.commands.common import MODES
+from earthgazer_tui.fleet.models import ServiceState, Snapshot
+from earthgazer_tui.state.session import Session
+from earthgazer_tui.widgets.status_header import HeaderState, Tab
+
+
+def header_state(snapshot: Snapshot, session: Session, mode: str) -> HeaderState:
+    """Return what the header shows.
+
+    Args:
+        snapshot: The fleet.
+        session: The console.
+        mode: Textual's name of the mode in front.
+    """
+    flags = []
+    if session.is_read_only or snapshot.is_read_only:
+        flags.append("READ-ONLY")
+    frozen_at = session.store.frozen_at
+    if frozen_at is not None:
+        flags.append(f"FROZEN {frozen_at.astimezone():%H:%M:%S}")
+    return HeaderState(
+        context=snapshot.context,
+        flags=tuple(flags),
+        services=(("broker", snapshot.broker.state.value), ("database", snapshot.database.state.value)),
+        tabs=tuple(
+            Tab(
+                key=command.key,
+                title=command.title,
+                count=getattr(snapshot.badges, command.mode, None),
+                is_current=command.mode == mode,
+                is_alarming=command.mode == "failed",
+            )
+            for command in MODES
+        ),
+    )
+
+
+def banner_text(snapshot: Snapshot, needs: Sequence[str], trouble: str) -> tuple[str, str]:
+    """Return (text, severity) of the banner; an empty text where all is well.
+
+    Args:
+        snapshot: The fleet.
+        needs: Services that the screen lives on.
+        trouble: Why the screen's last question failed; empty where it didn't.
+    """
+    lines = []
+    for name in ("broker", "database"):
+        service = getattr(snapshot, name)
+        if service.state is ServiceState.DOWN:
+            since = f" since {service.since.astimezone():%H:%M:%S}" if service.since else ""
+            old = "; what you see is from before" if name in needs else ""
+            lines.append(f"{name.capitalize()} down{since}: {service.detail}{old}. Trying again.")
+    if lines:
+        return "\n".join(lines), "error"
+    absent = [name for name in needs if getattr(snapshot, name).state is ServiceState.ABSENT]
+    if absent:
+        return f"No {absent[0]} is configured: there is nothing to show here.", "warning"
+    connecting = [name for name in needs if getattr(snapshot, name).state is ServiceState.CONNECTING]
+    if connecting:
+        return f"Connecting to the {connecting[0]}…", "warning"
+    return trouble, "warning"

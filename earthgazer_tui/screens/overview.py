@@ -1,0 +1,108 @@
+"""Overview: is it fine? One line each for workers, rates, alerts, queues, and the newest tasks."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.content import Content
+
+from earthgazer_tui.commands.command import Command
+from earthgazer_tui.commands.overview import DiscoverAndProcess
+from earthgazer_tui.commands.workers import EnableEvents
+from earthgazer_tui.fleet.models import QueueDepth, Snapshot, TaskRow
+from earthgazer_tui.screens.base import FleetScreen
+from earthgazer_tui.screens.overview_words import alert_lines, summary_lines
+from earthgazer_tui.widgets.column import Column
+from earthgazer_tui.widgets.line_table import LineTable
+from earthgazer_tui.widgets.lines import Lines
+from earthgazer_tui.widgets.queue_cells import QUEUE_COLUMNS
+from earthgazer_tui.widgets.task_mark import short_task_name, task_mark
+from earthgazer_tui.wording import span
+
+TRENDS_S = 5.0
+"""Least seconds between two pictures of what moves all the time."""
+MAX_ALERTS = 4
+MAX_QUEUES = 6
+
+TASK_COLUMNS: tuple[Column[TaskRow], ...] = (
+    Column("at", "Time", 8, lambda task: f"{task.at:%H:%M:%S}"),
+    Column("state", "State", 10, lambda task: task_mark(task.state)),
+    Column("name", "Task", None, lambda task: short_task_name(task.name), min_width=18, max_width=44),
+    Column("capture", "Capt", 5, lambda task: str(task.capture_id or ""), align="right", priority=2),
+    Column("runtime", "Took", 6, lambda task: span(task.runtime_s) if task.runtime_s else "", align="right"),
+    Column("worker", "Worker", 14, lambda task: task.worker or "", priority=1),
+    Column("error", "Said", None, lambda task: task.error_message or "", min_width=20, priority=3),
+)
+
+
+class OverviewScreen(FleetScreen):
+    """Summary, alerts, queues and newest tasks; enter opens a task."""
+
+    CSS_PATH = ("base.tcss", "overview.tcss")
+    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (DiscoverAndProcess, EnableEvents)
+    SNAPSHOT_S: ClassVar[float] = 1.0
+
+    _trends_at = float("-inf")
+
+    def compose_body(self) -> ComposeResult:
+        """Make the four parts, and the hint that an empty sandbox gives."""
+        yield Lines(id="summary")
+        yield Lines(id="alerts")
+        yield LineTable(QUEUE_COLUMNS, key=lambda queue: queue.name, id="queues", can_mark=False)
+        yield Lines(id="first-steps")
+        yield LineTable(
+            TASK_COLUMNS,
+            key=lambda task: task.task_id,
+            empty="No task seen yet.",
+            id="recent",
+            can_mark=False,
+        )
+
+    def on_mount(self) -> None:
+        """Put the newest tasks at hand."""
+        self.query_one("#queues").can_focus = False
+        self._recent.focus()
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Show the fleet; what always moves is shown anew every few seconds only."""
+        self.query_one("#alerts", Lines).show(alert_lines(snapshot, MAX_ALERTS))
+        first_steps = self.query_one("#first-steps", Lines)
+        first_steps.show(Content(snapshot.first_steps))
+        first_steps.display = bool(snapshot.first_steps)
+        is_due = monotonic() >= self._trends_at + TRENDS_S
+        if is_due or not snapshot.counters.throughput:
+            self._trends_at = monotonic()
+            self.query_one("#summary", Lines).show(summary_lines(snapshot, self.size.width - 2))
+            self._recent.show_rows(snapshot.recent)
+        queues = self._queues
+        queues.show_rows(_busiest(snapshot.queues))
+        queues.styles.height = len(queues.rows) + 1
+
+    def text_to_copy(self) -> str:
+        """Return the id of the task under the cursor."""
+        task = self._recent.cursor_row
+        return "" if task is None else task.task_id
+
+    @on(LineTable.Opened, "#recent")
+    def _open(self, event: LineTable.Opened) -> None:
+        from earthgazer_tui.screens.task_detail import TaskDetailScreen
+
+        self.app.push_screen(TaskDetailScreen(self.session, event.row.task_id))
+
+    @property
+    def _queues(self) -> LineTable[QueueDepth]:
+        return self.query_one("#queues", LineTable)
+
+    @property
+    def _recent(self) -> LineTable[TaskRow]:
+        return self.query_one("#recent", LineTable)
+
+
+def _busiest(queues: tuple[QueueDepth, ...]) -> list[QueueDepth]:
+    """Return the queues to show, in their order: those with something in them before empty ones."""
+    ranked = sorted(queues, key=lambda queue: -(queue.depth + queue.unacked))[:MAX_QUEUES]
+    kept = {queue.name for queue in ranked}
+    return [queue for queue in queues if queue.name in kept]

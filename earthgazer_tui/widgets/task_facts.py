@@ -1,0 +1,150 @@
+"""A task in words: why it failed, what it was given, what became of it and what a retry would do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from textual.content import Content
+
+from earthgazer_tui.fleet.models import RetryMode, RetryOffer, TaskDetail, TaskRow
+from earthgazer_tui.widgets.run_tree import STEP_SIGNS
+from earthgazer_tui.wording import span, utc
+
+MOST_SHOWN = 20_000
+"""Characters of one text that are shown; ``y`` copies all of them."""
+_RETRY_STYLES = {
+    RetryMode.IN_PLACE: "bold $success",
+    RetryMode.COPY: "bold $warning",
+    RetryMode.REFUSED: "bold $error",
+}
+
+
+def task_state(row: TaskRow) -> Content:
+    """Return a task's state, sign and word."""
+    sign, word, style = STEP_SIGNS.get(row.state, ("?", row.state.lower(), "$warning"))
+    return Content.styled(f"{sign} {word}", style)
+
+
+def error_text(row: TaskRow) -> str:
+    """Return why a task is in the list of failed ones, in one line."""
+    if row.blocked_by:
+        return f"blocked by {row.blocked_by}"
+    if row.error_type:
+        return f"{row.error_type}: {row.error_message or ''}".rstrip(": ")
+    return row.error_message or row.state.lower()
+
+
+def task_title(row: TaskRow) -> Content:
+    """Return the line on top of a task."""
+    return Content.assemble(
+        (row.name, "bold"),
+        (f"  #{row.capture_id}" if row.capture_id is not None else "", "$accent"),
+        "  ",
+        task_state(row),
+        (f"  attempt {row.attempt}" if row.attempt > 1 else "", "$warning"),
+    )
+
+
+def about(row: TaskRow) -> Content:
+    """Return why a task failed and where it ran, for the pane below a list."""
+    where = [
+        row.worker or "no worker known",
+        f"queue {row.queue}" if row.queue else "queue unknown",
+        f"ran {span(row.runtime_s)}" if row.runtime_s is not None else "",
+        f"{row.retries} automatic retries" if row.retries else "",
+        row.task_id,
+    ]
+    return Content.assemble(
+        (error_text(row), "$error" if row.state == "FAILURE" else "$warning"),
+        "\n",
+        (" · ".join(part for part in where if part), "$text-muted"),
+    )
+
+
+def task_facts(detail: TaskDetail) -> Content:
+    """Return the retry offer, where it ran, arguments, result and timeline."""
+    return Content("\n").join(_facts(detail))
+
+
+def task_error(detail: TaskDetail) -> Content:
+    """Return the error in one line and its traceback, the last line of which matters most."""
+    row = detail.row
+    lines = []
+    if row.state == "FAILURE" or row.error_type or row.blocked_by:
+        lines.append(Content.styled(error_text(row), "bold $error"))
+    if detail.traceback:
+        lines += [Content(""), _heading("Traceback"), Content(_cut(detail.traceback.rstrip()))]
+    return Content("\n").join(lines)
+
+
+def copied_text(detail: TaskDetail) -> str:
+    """Return what is worth pasting elsewhere: name, id, arguments and traceback."""
+    row = detail.row
+    parts = [f"{row.name} {row.task_id} {row.state}", f"args: {detail.args}", f"kwargs: {detail.kwargs}"]
+    return "\n".join([*parts, detail.traceback or error_text(row)])
+
+
+def _facts(detail: TaskDetail) -> Iterator[Content]:
+    row = detail.row
+    yield retry_line(detail.retry)
+    yield Content("")
+    yield _heading("Where")
+    for name, value in (
+        ("id", row.task_id),
+        ("worker", row.worker or "unknown"),
+        ("queue", row.queue or "unknown"),
+        ("ran", span(row.runtime_s)),
+        ("retries", str(row.retries)),
+        ("run", row.run_id or "–"),
+        ("parent", detail.parent_id or "–"),
+        ("root", detail.root_id or "–"),
+        ("group", detail.group_id or "–"),
+    ):
+        yield Content.assemble((f"  {name:<9}", "$text-muted"), value)
+    yield Content("")
+    source = detail.args_source + (", secrets hidden" if detail.is_redacted else "")
+    yield _heading("Arguments", source)
+    yield Content(pretty(detail.args))
+    yield Content(pretty(detail.kwargs))
+    if detail.result:
+        yield Content("")
+        yield _heading("Result")
+        yield Content(pretty(detail.result))
+    yield Content("")
+    yield _heading("Timeline (UTC)")
+    for change in detail.timeline:
+        sign, word, style = STEP_SIGNS.get(change.state, ("?", change.state.lower(), "$warning"))
+        yield Content.assemble(
+            (f"  {utc(change.at, seconds=True)}  ", "$text-muted"),
+            (f"{sign} {word:<9}", style),
+            (f"attempt {change.attempt}  " if change.attempt > 1 else "", "$warning"),
+            (change.worker or "", "$text-muted"),
+            f"  {change.detail}" if change.detail else "",
+        )
+
+
+def retry_line(offer: RetryOffer) -> Content:
+    """Return whether and how a task can be retried."""
+    word = "Retry refused" if offer.mode is RetryMode.REFUSED else f"R retries {offer.mode.value}"
+    return Content.assemble((word, _RETRY_STYLES[offer.mode]), f": {offer.reason}" if offer.reason else "")
+
+
+def pretty(text: str) -> str:
+    """Return JSON indented, anything else as it is; cut where it is very long."""
+    if len(text) <= MOST_SHOWN:
+        try:
+            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        except ValueError:
+            pass
+    return "\n".join(f"  {line}" for line in _cut(text).split("\n"))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MOST_SHOWN:
+        return text
+    return f"{text[:MOST_SHOWN]}\n… {len(text) - MOST_SHOWN} more characters; y copies all"
+
+
+def _heading(text: str, note: str = "") -> Content:
+    return Content.assemble((text, "bold $primary"), ("  " if note else "", ""), (note, "$text-muted"))

@@ -1,0 +1,179 @@
+"""A fleet that says what a test tells it to, and remembers what it was asked to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, TypeVar
+
+from earthgazer_tui.fleet.errors import FleetError, NotFoundError
+from earthgazer_tui.fleet.models import (
+    ActionResult,
+    CaptureDetail,
+    CaptureRow,
+    Freshness,
+    QuitChoice,
+    RetryPlan,
+    RetryPlanItem,
+    RunDetail,
+    RunRow,
+    Snapshot,
+    StartStep,
+    StepState,
+    TaskDetail,
+    TaskRow,
+    WorkInProgress,
+)
+from earthgazer_tui.fleet.protocol import Fleet
+from tests.tui import builders
+
+Key = TypeVar("Key")
+Detail = TypeVar("Detail")
+
+
+class ScriptedFleet:
+    """Answers from its public attributes; :attr:`calls` lists each changing verb with its arguments.
+
+    ``errors[verb]`` makes that verb raise; ``results[verb]`` is what a changing verb returns.
+    """
+
+    def __init__(self, snapshot: Snapshot | None = None) -> None:
+        self.snapshot = snapshot or builders.a_snapshot()
+        self.freshness_rows: list[Freshness] = []
+        self.capture_rows: list[CaptureRow] = []
+        self.capture_details: dict[int, CaptureDetail] = {}
+        self.run_rows: list[RunRow] = []
+        self.run_details: dict[str, RunDetail] = {}
+        self.failed_rows: list[TaskRow] = []
+        self.task_details: dict[str, TaskDetail] = {}
+        self.work = WorkInProgress(is_embedded=True, other_consoles=0, running=0, waiting=0)
+        self.start_steps: list[StartStep] = [StartStep("Valkey", StepState.READY, "", 0.1)]
+        self.may_open = asyncio.Event()
+        self.may_open.set()
+        self.calls: list[tuple[Any, ...]] = []
+        self.results: dict[str, ActionResult] = {}
+        self.errors: dict[str, FleetError] = {}
+        self.asked: list[tuple[Any, ...]] = []
+        self.closed_with: list[QuitChoice | None] = []
+        self._changed = asyncio.Event()
+
+    def push(self, snapshot: Snapshot) -> None:
+        """Let the console see another snapshot."""
+        self.snapshot = snapshot
+        self._changed.set()
+
+    async def open(self, report: Callable[[StartStep], None]) -> None:
+        for step in self.start_steps:
+            report(step)
+        await self.may_open.wait()
+        self._raise("open")
+
+    async def work_in_progress(self) -> WorkInProgress:
+        self._raise("work_in_progress")
+        return self.work
+
+    async def close(self, choice: QuitChoice | None) -> None:
+        self.closed_with.append(choice)
+
+    async def watch(self) -> AsyncIterator[Snapshot]:
+        while True:
+            self._changed.clear()
+            yield self.snapshot
+            await self._changed.wait()
+
+    async def freshness(self) -> Sequence[Freshness]:
+        self._ask("freshness")
+        return list(self.freshness_rows)
+
+    async def captures(self, text: str = "", limit: int = 500) -> Sequence[CaptureRow]:
+        self._ask("captures", text)
+        return [row for row in self.capture_rows if text.casefold() in repr(row).casefold()][:limit]
+
+    async def capture(self, capture_id: int) -> CaptureDetail:
+        self._ask("capture", capture_id)
+        return _found(self.capture_details, capture_id)
+
+    async def runs(self, text: str = "", limit: int = 200) -> Sequence[RunRow]:
+        self._ask("runs", text)
+        return [row for row in self.run_rows if text.casefold() in repr(row).casefold()][:limit]
+
+    async def run(self, run_id: str) -> RunDetail:
+        self._ask("run", run_id)
+        return _found(self.run_details, run_id)
+
+    async def failed(self, text: str = "", limit: int = 500) -> Sequence[TaskRow]:
+        self._ask("failed", text)
+        return [row for row in self.failed_rows if text.casefold() in repr(row).casefold()][:limit]
+
+    async def task(self, task_id: str) -> TaskDetail:
+        self._ask("task", task_id)
+        return _found(self.task_details, task_id)
+
+    async def discover(self, location_ids: Sequence[int] | None = None) -> ActionResult:
+        return self._do("discover", None if location_ids is None else tuple(location_ids))
+
+    async def process(self, capture_ids: Sequence[int], *, force: bool = False) -> ActionResult:
+        return self._do("process", tuple(capture_ids), force)
+
+    async def discover_and_process(self) -> ActionResult:
+        return self._do("discover_and_process")
+
+    async def plan_retry(self, task_ids: Sequence[str]) -> RetryPlan:
+        self._ask("plan_retry", tuple(task_ids))
+        return RetryPlan(
+            tuple(
+                RetryPlanItem(
+                    task_id, "earthgazer.cpu.compute_ndvi", "cpu_queue", "in place", "chain goes on"
+                )
+                for task_id in task_ids
+            )
+        )
+
+    async def retry(self, task_ids: Sequence[str]) -> ActionResult:
+        return self._do("retry", tuple(task_ids))
+
+    async def revoke(self, task_ids: Sequence[str], *, terminate: bool = False) -> ActionResult:
+        return self._do("revoke", tuple(task_ids), terminate)
+
+    async def dismiss(self, task_ids: Sequence[str]) -> ActionResult:
+        return self._do("dismiss", tuple(task_ids))
+
+    async def cancel_run(self, run_id: str) -> ActionResult:
+        return self._do("cancel_run", run_id)
+
+    async def grow_pool(self, hostname: str, n: int = 1) -> ActionResult:
+        return self._do("grow_pool", hostname, n)
+
+    async def shrink_pool(self, hostname: str, n: int = 1) -> ActionResult:
+        return self._do("shrink_pool", hostname, n)
+
+    async def start_worker(self, profile: str) -> ActionResult:
+        return self._do("start_worker", profile)
+
+    async def stop_worker(self, local_name: str) -> ActionResult:
+        return self._do("stop_worker", local_name)
+
+    async def enable_events(self) -> ActionResult:
+        return self._do("enable_events")
+
+    def _ask(self, *question: Any) -> None:
+        self.asked.append(question)
+        self._raise(question[0])
+
+    def _do(self, *call: Any) -> ActionResult:
+        self._raise(call[0])
+        self.calls.append(call)
+        return self.results.get(call[0], builders.done(f"{call[0]} done"))
+
+    def _raise(self, verb: str) -> None:
+        if verb in self.errors:
+            raise self.errors[verb]
+
+
+def _found(details: dict[Key, Detail], key: Key) -> Detail:
+    if key not in details:
+        raise NotFoundError(f"{key} is not there any more")
+    return details[key]
+
+
+_implements_the_protocol: type[Fleet] = ScriptedFleet
