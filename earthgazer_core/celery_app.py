@@ -55,10 +55,10 @@ class EarthGazerApp(Celery):
         self.config_from_object(configuration(self.settings))
 
     def _install_recorder(self, **_signal: Any) -> None:
-        if self.settings.recorder.enabled and self.settings.database.is_configured:
-            from earthgazer_core import recorder
+        # here, because a command that publishes nothing needs no recorder
+        from earthgazer_core import recorder
 
-            recorder.install(self, self.settings.recorder, self.settings.database)
+        recorder.install(self, self.settings.recorder, self.settings.database)
 
 
 def make_app(settings: EarthGazerSettings | None = None) -> EarthGazerApp:
@@ -80,7 +80,8 @@ def configuration(settings: EarthGazerSettings) -> dict[str, Any]:
     celery = settings.celery
     if celery.broker_url is None:
         raise InvalidInputError(
-            "no broker: set EARTHGAZER__CELERY__BROKER_URL, or start the embedded stack with `earthgazer stack up`"
+            "no broker: set EARTHGAZER__CELERY__BROKER_URL,"
+            " or start the embedded stack with `earthgazer stack up`"
         )
     if celery.task_soft_time_limit_s >= celery.task_time_limit_s:
         raise InvalidInputError(
@@ -92,7 +93,8 @@ def configuration(settings: EarthGazerSettings) -> dict[str, Any]:
     if result_backend is None:
         if not is_redis:
             raise InvalidInputError(
-                "no result backend: set EARTHGAZER__CELERY__RESULT_BACKEND (only a Redis broker serves as both)"
+                "no result backend: set EARTHGAZER__CELERY__RESULT_BACKEND"
+                " (only a Redis broker serves as both)"
             )
         result_backend = broker_url
     return {

@@ -59,7 +59,9 @@ def process_single_capture_workflow(
     """
     recipe = _recipe(bands, bounds, indices, force)
     return _publish(
-        "process_single_capture", {"capture_id": capture_id, **recipe.as_json()}, side_by_side(capture_id, recipe)
+        "process_single_capture",
+        {"capture_id": capture_id, **recipe.as_json()},
+        side_by_side(capture_id, recipe),
     )
 
 

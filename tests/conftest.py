@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import os
 import secrets
@@ -15,11 +14,11 @@ import psycopg2
 import pytest
 import redis
 from psycopg2 import sql
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import make_url
 
+from earthgazer_core.db.migrations import upgrade
 from earthgazer_core.db.session import Database, make_engine
-from earthgazer_core.db.tables import Base
 from earthgazer_core.settings import CelerySettings, DatabaseSettings, EarthGazerSettings, StorageSettings
 from earthgazer_core.stack.postgres import DATABASE, PostgresServer
 from earthgazer_core.stack.valkey import DATABASES, ValkeyServer
@@ -115,16 +114,7 @@ def database_url(postgres: PostgresServer) -> Iterator[str]:
 def _migrated_template(postgres: PostgresServer) -> str:
     _execute(postgres, sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(_TEMPLATE)))
     engine = create_engine(postgres.url_of(_TEMPLATE), poolclass=NullPool)
-    try:
-        upgrade = getattr(importlib.import_module("earthgazer_core.db.migrations"), "upgrade", None)
-    except ModuleNotFoundError:
-        upgrade = None
-    if upgrade is not None:
-        upgrade(engine)
-    else:
-        with engine.begin() as connection:
-            connection.execute(text("CREATE SCHEMA earthgazer"))
-            Base.metadata.create_all(connection)
+    upgrade(engine)
     engine.dispose()
     return _TEMPLATE
 

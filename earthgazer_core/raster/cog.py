@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import rasterio
 import rasterio.shutil
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, Interleaving
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetWriter
 
@@ -47,12 +49,25 @@ class Layout:
 
 @contextmanager
 def writing_cog(
-    out: Path, grid: Grid, layout: Layout, tags: Mapping[str, str], threads: int
+    out: Path,
+    grid: Grid,
+    layout: Layout,
+    tags: Mapping[str, str],
+    told: Callable[[float], None],
+    threads: int,
 ) -> Iterator[DatasetWriter]:
     """Give an open raster to fill window by window, then make it the COG ``out``.
 
     The pixels wait uncompressed beside ``out``, since a COG keeps its overviews before its full resolution
     and so can't be written in passing. Whatever happens before the last rename, nothing of it remains.
+
+    Args:
+        out: File to write.
+        grid: Where its pixels lie.
+        layout: How it is stored.
+        tags: Entries of its metadata.
+        told: Told the share of the COG that is written: 0, then 1.
+        threads: Threads for compressing.
 
     Raises:
         StorageError: the disk is full, or the folder can't be written.
@@ -60,7 +75,7 @@ def writing_cog(
     stem = f".{out.name}.{uuid.uuid4().hex}"
     raw, cog = out.with_name(f"{stem}.raw.tif"), out.with_name(f"{stem}.cog.tif")
     try:
-        with _told(out):
+        with _as_storage_error(out):
             out.parent.mkdir(parents=True, exist_ok=True)
             dataset = _create(raw, grid, layout, tags)
         try:
@@ -69,11 +84,15 @@ def writing_cog(
             raise _unwritten(out, error) from error
         finally:
             dataset.close()
-        with _told(out):
+        told(0.0)
+        with _as_storage_error(out):
+            _check_whole(raw)
             _to_cog(raw, cog, layout, threads)
+            _check_whole(cog)
             _sync(cog)
             cog.replace(out)
             _sync(out.parent)
+        told(1.0)
     finally:
         raw.unlink(missing_ok=True)
         cog.unlink(missing_ok=True)
@@ -97,7 +116,7 @@ def _create(raw: Path, grid: Grid, layout: Layout, tags: Mapping[str, str]) -> D
 
 
 @contextmanager
-def _told(out: Path) -> Iterator[None]:
+def _as_storage_error(out: Path) -> Iterator[None]:
     try:
         yield
     except (RasterioError, OSError) as error:
@@ -132,6 +151,27 @@ def _to_cog(raw: Path, cog: Path, layout: Layout, threads: int) -> None:
     if layout.compression == "ZSTD":
         options["LEVEL"] = 1
     rasterio.shutil.copy(raw, cog, driver="COG", **options)
+
+
+def _check_whole(path: Path) -> None:
+    """Check that every tile lies within the file: when the disk is full, closing a file tells nothing.
+
+    Raises:
+        OSError: a tile is missing or cut off.
+    """
+    size = path.stat().st_size
+    with without_georeference_warnings(), rasterio.open(path) as dataset:
+        levels = [None, *range(len(dataset.overviews(1)))]
+        planes = dataset.indexes if dataset.interleaving == Interleaving.band else (1,)
+        for level in levels:
+            shrink = 1 if level is None else dataset.overviews(1)[level]
+            across, down = (-(-(-(-side // shrink)) // BLOCK_PX) for side in (dataset.width, dataset.height))
+            for plane, row, column in product(planes, range(down), range(across)):
+                place = f"{column}_{row}"
+                offset = dataset.get_tag_item(f"BLOCK_OFFSET_{place}", "TIFF", plane, level)
+                length = dataset.get_tag_item(f"BLOCK_SIZE_{place}", "TIFF", plane, level)
+                if offset is None or length is None or int(offset) + int(length) > size:
+                    raise OSError(errno.ENOSPC, f"tile {place} of {path.name} is cut off")
 
 
 def _tags(tags: Mapping[str, str]) -> dict[str, str]:

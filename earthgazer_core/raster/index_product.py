@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,21 +11,20 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.windows import Window
 
-from earthgazer_core.domain.artifact import Outcome
 from earthgazer_core.domain.bbox import BBox
-from earthgazer_core.domain.progress import Progress, ProgressSink, unheard
-from earthgazer_core.raster.cog import Layout, digest, writing_cog
+from earthgazer_core.domain.progress import ProgressSink, unheard
+from earthgazer_core.raster.cog import Layout, writing_cog
 from earthgazer_core.raster.dataset import gdal_environment
+from earthgazer_core.raster.doubt import OffsetDoubt, count_negative
+from earthgazer_core.raster.finishing import file_tags, finished
 from earthgazer_core.raster.indices import Index, index_named
+from earthgazer_core.raster.passes import Passes
 from earthgazer_core.raster.preview import index_preview
-from earthgazer_core.raster.reading import Band, Block, Values
+from earthgazer_core.raster.reading import Block, Values
 from earthgazer_core.raster.result import RasterResult
 from earthgazer_core.raster.scene import Scene, for_each_window, open_scene
 from earthgazer_core.raster.source import BandSource
 from earthgazer_core.raster.statistics import Accumulator
-
-DOUBTFUL_SHARE = 0.25
-"""More valid pixels than this below zero reflectance make an offset look applied twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +32,13 @@ class _Piece:
     """One window of an index."""
 
     pixels: npt.NDArray[np.float32]
+    """As stored."""
     values: Values
+    """Valid ones, as computed."""
     data: int
+    """Pixels that are data and clear."""
     negative: int
+    """Those with a reflectance below 0."""
 
 
 def make_index(
@@ -76,48 +79,32 @@ def make_index(
     index = index_named(name)
     with gdal_environment():
         scene = open_scene(sources, index.bands, bbox, reference)
-        accumulator = Accumulator(*index.histogram_range)
-        data = negative = 0
+        passes = Passes(progress, len(scene.windows()), 2)
+        accumulator, doubt = Accumulator(*index.histogram_range), OffsetDoubt()
         layout = Layout("float32", (index.name,), "1", nodata=float("nan"), compression=compression)
-        details = {"product": index.name, "formula": index.formula, **(tags or {})}
-        with writing_cog(out, scene.grid, layout, details, threads) as dataset:
+        with writing_cog(
+            out, scene.grid, layout, file_tags(index.name, scene, tags), passes.writing(), threads
+        ) as dataset:
 
             def consume(window: Window, piece: _Piece) -> None:
-                nonlocal data, negative
                 dataset.write(piece.pixels, 1, window=window)
                 accumulator.add(piece.values, piece.pixels.size)
-                data += piece.data
-                negative += piece.negative
+                doubt.add(piece.data, piece.negative)
 
-            for_each_window(scene, partial(_compute, index, scene), consume, index.name, progress, threads)
-            progress(Progress("writing COG", 0, 1))
-        progress(Progress("writing COG", 1, 1))
+            for_each_window(
+                scene, partial(_compute, index, scene), consume, passes.told(0, index.name), threads
+            )
         preview = index_preview(out)
     statistics = accumulator.result()
-    sha256, size_bytes = digest(out)
-    share = negative / data if data else 0.0
-    return RasterResult(
-        path=out,
-        outcome=Outcome.OK if statistics.valid else Outcome.NO_CLEAR_PIXELS,
-        crs=scene.grid.crs_text,
-        transform=scene.grid.coefficients,
-        height=scene.grid.shape[0],
-        width=scene.grid.shape[1],
-        bands=(index.name,),
-        statistics=statistics,
-        preview=preview,
-        sha256=sha256,
-        size_bytes=size_bytes,
+    return finished(
+        out, scene, bbox, layout, valid=statistics.valid, statistics=statistics, preview=preview,
         parameters={
             "index": index.name,
             "formula": index.formula,
-            "bbox": None if bbox is None else list(bbox.as_tuple()),
-            **scene.parameters(),
             "percentiles": accumulator.percentile_method,
-            "compression": compression,
-            "warnings": _doubts(share),
+            "warnings": doubt.warnings(),
         },
-    )
+    )  # fmt: skip
 
 
 def _compute(index: Index, scene: Scene, block: Block) -> _Piece:
@@ -138,21 +125,4 @@ def _compute(index: Index, scene: Scene, block: Block) -> _Piece:
     else:
         values = result[valid]
         pixels[~valid] = np.nan
-    return _Piece(pixels, values, int(np.count_nonzero(block.valid)), _negative(block, bands.values()))
-
-
-def _negative(block: Block, bands: Iterable[Band]) -> int:
-    """Return how many valid pixels have a reflectance below 0 in some band."""
-    shifted = [block.counts[band.name] for band in bands if band.source.shift < 0]
-    if not shifted:
-        return 0
-    return int(np.count_nonzero(block.valid & (np.minimum.reduce(shifted) < 0)))
-
-
-def _doubts(negative_share: float) -> list[str]:
-    if negative_share <= DOUBTFUL_SHARE:
-        return []
-    return [
-        f"{negative_share:.0%} of the clear pixels have a reflectance below 0:"
-        " the offset may have been applied to these files already"
-    ]
+    return _Piece(pixels, values, int(np.count_nonzero(block.valid)), count_negative(block, bands.values()))

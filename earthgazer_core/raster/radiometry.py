@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from earthgazer_core.domain.mission import Mission
 from earthgazer_core.domain.mission import mission as mission_named
@@ -26,8 +23,6 @@ _CUSTOM_BASELINE = "99.99"
 """N9999 marks products made with a toolbox; it says nothing about the offset."""
 _LANDSAT_SR = (0.0000275, -0.2)
 _OLI_TOA = (0.00002, -0.1)
-_IMPLAUSIBLE_BELOW_DN = 1000
-_IMPLAUSIBLE_SHARE = 0.25
 
 
 def decide(
@@ -85,30 +80,12 @@ def baseline_from_product_id(product_id: str) -> str | None:
     return None if baseline == _CUSTOM_BASELINE else baseline
 
 
-def implausible_offset(dn: npt.NDArray[Any], decision: RadiometryDecision) -> str | None:
-    """Return a warning where numbers look as if the offset that is due had been applied already, else None.
-
-    Args:
-        dn: Valid digital numbers of a Sentinel-2 band, any shape.
-        decision: What was decided about them.
-
-    Reference:
-        Reflectance below 0 is rare at the surface, so after baseline 04.00 few numbers lie below 1000.
-    """
-    if decision.offset >= 0 or decision.scale != _S2_SCALE or dn.size == 0:
-        return None
-    share = float(np.count_nonzero(dn < _IMPLAUSIBLE_BELOW_DN) / dn.size)
-    if share <= _IMPLAUSIBLE_SHARE:
-        return None
-    return f"{share:.0%} of the valid numbers are below 1000: the offset of -1000 looks applied already"
-
-
 def _sentinel2(
     baseline: str | None, sensing_time: datetime, collection: str | None, already: bool | None,
     scale: float | None, offset: float | None, nodata: float | None, product_id: str | None,
 ) -> RadiometryDecision:  # fmt: skip
     nodata = 0.0 if nodata is None else nodata
-    if scale is not None and not np.isclose(scale, _S2_SCALE, rtol=1e-6):
+    if scale is not None and not math.isclose(scale, _S2_SCALE, rel_tol=1e-6):
         reason = f"declared scale {scale:g} and offset {offset or 0:g} of a reprocessed product"
         return RadiometryDecision(scale, offset or 0.0, nodata, reason)
     if collection in _S2_ALWAYS_OFFSET:

@@ -12,12 +12,13 @@ import numpy.typing as npt
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
-from earthgazer_core.domain.artifact import Outcome
 from earthgazer_core.domain.bbox import BBox
-from earthgazer_core.domain.progress import Progress, ProgressSink, unheard
+from earthgazer_core.domain.progress import ProgressSink, unheard
 from earthgazer_core.errors import InvalidInputError
-from earthgazer_core.raster.cog import Layout, digest, writing_cog
+from earthgazer_core.raster.cog import Layout, writing_cog
 from earthgazer_core.raster.dataset import gdal_environment
+from earthgazer_core.raster.finishing import file_tags, finished
+from earthgazer_core.raster.passes import Passes
 from earthgazer_core.raster.preview import picture_preview
 from earthgazer_core.raster.reading import Block, Values
 from earthgazer_core.raster.result import RasterResult
@@ -78,49 +79,40 @@ def make_rgb(
         raise InvalidInputError(f"no stretch {stretch!r}; there are per-band, joint and fixed")
     with gdal_environment():
         scene = open_scene(sources, _BANDS, bbox, reference)
-        ranges, method = _ranges(scene, stretch, progress, threads)
+        passes = Passes(progress, len(scene.windows()), 2 if stretch == "fixed" else 3)
+        ranges, method = _ranges(scene, stretch, passes, threads)
         layout = Layout("uint8", (*_BANDS, "alpha"), colors=_COLORS, compression=compression)
         valid = 0
-        with writing_cog(out, scene.grid, layout, {"product": "rgb", **(tags or {})}, threads) as dataset:
+        with writing_cog(
+            out, scene.grid, layout, file_tags("rgb", scene, tags), passes.writing(), threads
+        ) as dataset:
 
             def consume(window: Window, pixels: npt.NDArray[np.uint8]) -> None:
                 nonlocal valid
                 dataset.write(pixels, window=window)
                 valid += int(np.count_nonzero(pixels[3]))
 
-            for_each_window(scene, partial(_picture, scene, ranges), consume, "rgb", progress, threads)
-            progress(Progress("writing COG", 0, 1))
-        progress(Progress("writing COG", 1, 1))
+            for_each_window(
+                scene,
+                partial(_picture, scene, ranges),
+                consume,
+                passes.told(passes.count - 2, "rgb"),
+                threads,
+            )  # fmt: skip
         preview = picture_preview(out)
-    sha256, size_bytes = digest(out)
-    return RasterResult(
-        path=out,
-        outcome=Outcome.OK if valid else Outcome.NO_CLEAR_PIXELS,
-        crs=scene.grid.crs_text,
-        transform=scene.grid.coefficients,
-        height=scene.grid.shape[0],
-        width=scene.grid.shape[1],
-        bands=layout.bands,
-        statistics=None,
-        preview=preview,
-        sha256=sha256,
-        size_bytes=size_bytes,
+    return finished(
+        out, scene, bbox, layout, valid=valid, statistics=None, preview=preview,
         parameters={
-            "bbox": None if bbox is None else list(bbox.as_tuple()),
-            **scene.parameters(),
             "stretch": stretch,
             "ranges": {name: list(ends) for name, ends in ranges.items()},
             "percentiles": method,
-            "valid": valid,
-            "total": scene.grid.shape[0] * scene.grid.shape[1],
-            "compression": compression,
             "warnings": [],
         },
-    )
+    )  # fmt: skip
 
 
 def _ranges(
-    scene: Scene, stretch: Stretch, progress: ProgressSink, threads: int
+    scene: Scene, stretch: Stretch, passes: Passes, threads: int
 ) -> tuple[dict[str, Range], str | None]:
     """Return the reflectance of black and white of each band, and how percentiles were found."""
     if stretch == "fixed":
@@ -131,7 +123,7 @@ def _ranges(
         for name in _BANDS:
             seen[name].add(values[name] * scene.band(name).source.scale, values[name].size)
 
-    for_each_window(scene, _valid_values, consume, "rgb range", progress, threads)
+    for_each_window(scene, _valid_values, consume, passes.told(0, "rgb range"), threads)
     ranges: dict[str, Range] = {}
     for name in _BANDS:
         statistics = seen[name].result()

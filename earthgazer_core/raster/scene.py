@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from rasterio.windows import Window
 
 from earthgazer_core.domain.bbox import BBox
-from earthgazer_core.domain.progress import Progress, ProgressSink
 from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.raster.dataset import gdal_environment
 from earthgazer_core.raster.grid import Grid, crop_window
@@ -108,8 +107,7 @@ def for_each_window(
     scene: Scene,
     work: Callable[[Block], T],
     consume: Callable[[Window, T], None],
-    stage: str,
-    progress: ProgressSink,
+    told: Callable[[int], None],
     threads: int,
 ) -> None:
     """Read the scene window by window, make something of each, and hand that over in scan order.
@@ -121,8 +119,7 @@ def for_each_window(
         scene: What to read.
         work: Makes something of the pixels of a window; must not touch what other threads hold.
         consume: Takes the window, as one of the wanted part, and what ``work`` made.
-        stage: Name of this work for ``progress``.
-        progress: Told of each window after it was consumed.
+        told: Told the number of windows consumed so far, after each.
         threads: Number of threads.
     """
     local = threading.local()
@@ -147,7 +144,7 @@ def for_each_window(
                     ahead.append((window, pool.submit(run, window)))
                 window, future = ahead.popleft()
                 consume(scene.within(window), future.result())
-                progress(Progress(stage, done + 1, len(todo)))
+                told(done + 1)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,15 +11,29 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.windows import Window
 
-from earthgazer_core.domain.artifact import Outcome
 from earthgazer_core.domain.bbox import BBox
-from earthgazer_core.domain.progress import Progress, ProgressSink, unheard
-from earthgazer_core.raster.cog import Layout, digest, writing_cog
+from earthgazer_core.domain.progress import ProgressSink, unheard
+from earthgazer_core.raster.cog import Layout, writing_cog
 from earthgazer_core.raster.dataset import gdal_environment
+from earthgazer_core.raster.doubt import OffsetDoubt, count_negative
+from earthgazer_core.raster.finishing import file_tags, finished
+from earthgazer_core.raster.passes import Passes
 from earthgazer_core.raster.reading import Block
 from earthgazer_core.raster.result import RasterResult
 from earthgazer_core.raster.scene import Scene, for_each_window, open_scene
 from earthgazer_core.raster.source import BandSource
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """One window of a stack."""
+
+    pixels: npt.NDArray[np.float32]
+    """Reflectance, shape (band, height, width)."""
+    valid: int
+    """Pixels that are data and clear."""
+    negative: int
+    """Those with a reflectance below 0 in some band."""
 
 
 def make_stack(
@@ -55,49 +70,33 @@ def make_stack(
     """
     with gdal_environment():
         scene = open_scene(sources, None, bbox, reference)
+        passes = Passes(progress, len(scene.windows()), 2)
         names = tuple(band.name for band in scene.bands if not band.source.is_mask)
         layout = Layout("float32", names, "reflectance", nodata=float("nan"), compression=compression)
-        valid = 0
-        with writing_cog(out, scene.grid, layout, {"product": "stacked", **(tags or {})}, threads) as dataset:
+        valid, doubt = 0, OffsetDoubt()
+        with writing_cog(
+            out, scene.grid, layout, file_tags("stacked", scene, tags), passes.writing(), threads
+        ) as dataset:
 
-            def consume(window: Window, piece: tuple[npt.NDArray[np.float32], int]) -> None:
+            def consume(window: Window, piece: _Piece) -> None:
                 nonlocal valid
-                pixels, clear = piece
-                dataset.write(pixels, window=window)
-                valid += clear
+                dataset.write(piece.pixels, window=window)
+                valid += piece.valid
+                doubt.add(piece.valid, piece.negative)
 
             for_each_window(
-                scene, partial(_reflectance, scene, names), consume, "stacking", progress, threads
+                scene, partial(_reflectance, scene, names), consume, passes.told(0, "stacking"), threads
             )
-            progress(Progress("writing COG", 0, 1))
-        progress(Progress("writing COG", 1, 1))
-    sha256, size_bytes = digest(out)
-    return RasterResult(
-        path=out,
-        outcome=Outcome.OK if valid else Outcome.NO_CLEAR_PIXELS,
-        crs=scene.grid.crs_text,
-        transform=scene.grid.coefficients,
-        height=scene.grid.shape[0],
-        width=scene.grid.shape[1],
-        bands=names,
-        statistics=None,
-        preview=None,
-        sha256=sha256,
-        size_bytes=size_bytes,
-        parameters={
-            "bbox": None if bbox is None else list(bbox.as_tuple()),
-            **scene.parameters(),
-            "valid": valid,
-            "total": scene.grid.shape[0] * scene.grid.shape[1],
-            "compression": compression,
-            "warnings": [],
-        },
-    )
+    return finished(
+        out, scene, bbox, layout, valid=valid, statistics=None, preview=None,
+        parameters={"warnings": doubt.warnings()},
+    )  # fmt: skip
 
 
-def _reflectance(scene: Scene, names: Sequence[str], block: Block) -> tuple[npt.NDArray[np.float32], int]:
+def _reflectance(scene: Scene, names: Sequence[str], block: Block) -> _Piece:
     pixels = np.empty((len(names), *block.valid.shape), dtype=np.float32)
-    for band, name in zip(pixels, names, strict=True):
-        np.multiply(block.counts[name], scene.band(name).source.scale, out=band, casting="same_kind")
-        band[~block.valid] = np.nan
-    return pixels, int(block.valid.sum())
+    bands = [scene.band(name) for name in names]
+    for out, band in zip(pixels, bands, strict=True):
+        np.multiply(block.counts[band.name], band.source.scale, out=out, casting="same_kind")
+        out[~block.valid] = np.nan
+    return _Piece(pixels, int(np.count_nonzero(block.valid)), count_negative(block, bands))

@@ -92,4 +92,7 @@ def _merged(one: Row, other: Row) -> Row:
     else:
         carried = (*FIXED, *ERROR) if newer["state"] == "RETRY" else FIXED
         kept = {name: older[name] for name in carried if older.get(name) is not None}
-    return {**kept, **{name: value for name, value in newer.items() if value is not None}}
+    merged = {**kept, **{name: value for name, value in newer.items() if value is not None}}
+    if newer["name"].startswith("celery."):
+        merged["name"] = older["name"]
+    return merged

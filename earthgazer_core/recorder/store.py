@@ -27,8 +27,10 @@ _SAME = "excluded.state_order / 10 = t.state_order / 10"
 
 
 def _execution_assignments() -> str:
-    fixed = [name for name in FIXED if name != "is_redacted"]
+    fixed = [name for name in FIXED if name not in ("name", "is_redacted")]
     lines = [f"{name} = coalesce(excluded.{name}, t.{name})" for name in fixed]
+    # A task that put a group in its place goes on as Celery's own collector of the results.
+    lines.append("name = case when excluded.name like 'celery.%%' then t.name else excluded.name end")
     lines.append("is_redacted = t.is_redacted or excluded.is_redacted")
     lines += [
         f"{name} = case when {_NEWER} then excluded.{name} else t.{name} end"

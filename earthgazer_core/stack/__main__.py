@@ -65,7 +65,7 @@ def _arguments() -> StackPlan:
         plan.is_detached,
         plan.concurrency,
         options.app or plan.app,
-        tuple(options.profiles.split(",")) if options.profiles is not None else plan.profiles,
+        tuple(filter(None, options.profiles.split(","))) if options.profiles is not None else plan.profiles,
         options.warm_timeout,
         options.attach_grace or plan.attach_grace_s,
     )

@@ -103,7 +103,7 @@ class Child:
         if self.is_stopping:
             state = "stopping" if self._process else "stopped"
         elif self._process is not None:
-            state = "ready" if self.is_ready else "starting"
+            state = "ready" if self.is_ready or not self.profile else "starting"
         else:
             state = "failed" if self.restarts.are_used_up else "restarting"
         return ProcessStatus(

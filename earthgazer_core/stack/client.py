@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -86,9 +86,11 @@ class Lease:
 class StackClient:
     """Speaks to the supervisor of one state directory."""
 
-    def __init__(self, state_dir: Path | None = None, *, app: str = CELERY_APP) -> None:
+    def __init__(
+        self, state_dir: Path | None = None, *, app: str = CELERY_APP, options: Sequence[str] = ()
+    ) -> None:
         self._asked_for = state_dir or default_state_dir()
-        self._app = app
+        self._options = ("--app", app, *options)
         self._lease: Lease | None = None
         self._supervisor: _Supervisor | None = None
 
@@ -253,7 +255,7 @@ class StackClient:
         state_dir = self.state_dir
         # -P keeps modules of the current directory from being imported instead of the installed ones.
         command = [sys.executable, "-P", "-m", "earthgazer_core.stack", "--state-dir", str(state_dir)]
-        command += ["--app", self._app]
+        command += self._options
         command += ["--detach"] if detach else []
         command += ["--workers", str(workers)] if workers is not None else []
         log = open_log(state_dir, "supervisor")

@@ -32,7 +32,7 @@ class Crew:
         environment: Mapping[str, str],
         *,
         changed: Callable[[], None],
-        lost: Callable[[Child, str], None],
+        lost: Callable[[Child], None],
     ) -> None:
         self._plan = plan
         self._environment = environment
@@ -145,7 +145,7 @@ class Crew:
             child.restarts.died()
             child.detail = f"died ({_reason(code)}){': ' + words if words else ''}"
             logger.warning("%s: %s", child.name, child.detail)
-            self._lost(child, _reason(code))
+            self._lost(child)
         self._changed()
 
     async def _gone(self, timeout_s: float, is_over: Callable[[], bool]) -> bool:

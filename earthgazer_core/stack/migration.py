@@ -10,17 +10,6 @@ def import_migrations() -> None:
     import earthgazer_core.db.migrations  # noqa: F401
 
 
-def longest_task_s() -> float:
-    """Return the hard time limit of a task.
-
-    Raises:
-        InvalidInputError: the user's settings are wrong; workers would refuse them one by one.
-    """
-    from earthgazer_core.settings import load_settings
-
-    return float(load_settings().celery.task_time_limit_s)
-
-
 def migrate(url: str) -> None:
     """Migrate the database of that URL to the newest revision; does nothing if it is there.
 

@@ -8,8 +8,10 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -20,7 +22,8 @@ from earthgazer_core.stack.environment import child_environment, stack_variables
 from earthgazer_core.stack.files import control_path
 from earthgazer_core.stack.identity import MARKER, Identity
 from earthgazer_core.stack.leases import Leases
-from earthgazer_core.stack.migration import import_migrations, longest_task_s, migrate
+from earthgazer_core.stack.limits import read_limits
+from earthgazer_core.stack.migration import import_migrations, migrate
 from earthgazer_core.stack.models import Phase, Release, StackStatus, StepState
 from earthgazer_core.stack.plan import StackPlan
 from earthgazer_core.stack.postgres import PostgresServer
@@ -32,6 +35,7 @@ from earthgazer_core.stack.worker_events import watch_workers
 
 _POLL_S = 0.2
 _WORKER_READY_S = 45.0
+_GIVE_BACK_S = 30.0
 _SMALLEST_DISK_BYTES = 200 * 1024 * 1024
 logger = logging.getLogger(__name__)
 
@@ -50,6 +54,8 @@ class Supervisor:
         self._postgres = PostgresServer(plan.state_dir)
         self._servers = [SupervisedServer(self._valkey), SupervisedServer(self._postgres)]
         self._crew: Crew | None = None
+        self._environment: dict[str, str] = {}
+        self._errands: set[asyncio.Task[None]] = set()
         self._events: asyncio.Task[None] | None = None
         self._events_on = asyncio.Event()
         self._keepers: list[asyncio.Task[None]] = []
@@ -167,9 +173,11 @@ class Supervisor:
         await asyncio.to_thread(migrate, self._postgres.url)
         await self.steps.tell("migrations", StepState.READY)
         await self.steps.conclude("usable")
-        environment = child_environment(self.variables(), {MARKER: self._stack_id})
-        self._warm_timeout_s = self.plan.warm_timeout_s or await asyncio.to_thread(longest_task_s) + 60
-        self._crew = Crew(self.plan, environment, changed=self._write_record, lost=self._lost)
+        self._environment = child_environment(self.variables(), {MARKER: self._stack_id})
+        limits = await asyncio.to_thread(read_limits)
+        self._warm_timeout_s = self.plan.warm_timeout_s or limits.longest_task_s + 60
+        plan = replace(self.plan, concurrency=self.plan.concurrency or limits.concurrency)
+        self._crew = Crew(plan, self._environment, changed=self._write_record, lost=self._lost)
         self._events = asyncio.create_task(self._watch_workers(self._crew))
 
     async def _end_leftovers(self) -> None:
@@ -210,6 +218,10 @@ class Supervisor:
 
     async def _start_crew(self, crew: Crew) -> None:
         await self._events_on.wait()
+        if self._valkey.unacked() > 0:
+            await self.steps.tell("lost messages", StepState.STARTING, "of workers that were killed")
+            await self._give_back(time.time(), [])
+            await self.steps.tell("lost messages", StepState.READY, "given back")
         if self._end.is_set():
             return
         children = [crew.start_worker(name) for name in self.plan.profiles]
@@ -287,8 +299,36 @@ class Supervisor:
             crew.check()
             await asyncio.sleep(_POLL_S)
 
-    def _lost(self, child: Child, reason: str) -> None:
-        logger.warning("%s lost: %s", child.name, reason)
+    def _lost(self, child: Child) -> None:
+        if child.profile is not None and self._crew is not None:
+            living = [one.hostname for one in self._crew if one.profile and one.pid and one.hostname]
+            self._give_back_soon(living)
+
+    def _give_back_soon(self, expected: list[str]) -> None:
+        task = asyncio.create_task(self._give_back(time.time(), expected))
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def _give_back(self, delivered_before: float, expected: list[str]) -> None:
+        """Give back what no living worker holds; a process of its own keeps Celery out of this one."""
+        command = [sys.executable, "-P", "-m", "earthgazer_core.stack.give_back", "--app", self.plan.app]
+        command += ["--delivered-before", repr(delivered_before)]
+        command += [word for hostname in expected for word in ("--expect", hostname)]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            env=self._environment,
+        )
+        try:
+            output, _ = await asyncio.wait_for(process.communicate(), _GIVE_BACK_S)
+            logger.info("lost messages: %s", output.decode("utf-8", "replace").strip())
+        except TimeoutError:
+            logger.warning("giving back took too long: left to the visibility timeout")
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
     def _running_crew(self) -> Crew:
         if self._crew is None or self.phase not in (Phase.STARTING, Phase.RUNNING):
@@ -297,7 +337,9 @@ class Supervisor:
 
     async def _stop(self) -> None:
         self.phase = Phase.STOPPING
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        for errand in self._errands:
+            errand.cancel()
+        await asyncio.gather(*self._keepers, *self._errands, return_exceptions=True)
         if self._events is not None:
             self._events.cancel()
         if self._crew is not None:

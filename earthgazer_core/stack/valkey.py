@@ -97,18 +97,27 @@ class ValkeyServer:
 
     def answers(self) -> bool:
         """Whether the server takes our password and has loaded its data."""
+        return self._ask("PING") == b"+PONG"
+
+    def unacked(self) -> int:
+        """Return how many messages were delivered and not acknowledged, as Celery's transport keeps them."""
+        answer = self._ask("HLEN unacked")
+        return int(answer[1:]) if answer.startswith(b":") else 0
+
+    def _ask(self, command: str) -> bytes:
+        """Return the one line that the server answers, or nothing; so little needs no client library."""
         password = secret(self.directory, "valkey")
         with socket.socket(socket.AF_UNIX) as link:
             link.settimeout(2.0)
             try:
                 link.connect(str(self.socket_path))
-                link.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+                link.sendall(f"AUTH {password}\r\n{command}\r\n".encode())
                 answer = b""
                 while answer.count(b"\r\n") < 2 and (chunk := link.recv(256)):
                     answer += chunk
             except OSError:
-                return False
-        return answer == b"+OK\r\n+PONG\r\n"
+                return b""
+        return answer.removeprefix(b"+OK\r\n").removesuffix(b"\r\n")
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Stop the server, its append-only file written to disk; kill it if it won't."""

@@ -67,11 +67,11 @@ def _keep(
     crop: Box | None,
 ) -> TimeSeriesRow:
     from earthgazer_core.tasks.keys import ALGORITHM_VERSION, content_key
-    from earthgazer_core.tasks.series import best_match, points_of, trend_of
+    from earthgazer_core.tasks.series import best_match, points_as_json, series_of
 
     known = artifacts.find(session, capture_ids=[row.id for row in rows], kind=index)
     chosen = best_match(known, crop)
-    points = points_of(rows, chosen)
+    found = series_of(rows, chosen)
     return time_series.record(
         session,
         {
@@ -79,14 +79,16 @@ def _keep(
                 "series",
                 {
                     "location": location_id,
-                    "captures": {str(row.id): chosen[row.id].key if row.id in chosen else None for row in rows},
+                    "captures": {
+                        str(row.id): chosen[row.id].key if row.id in chosen else None for row in rows
+                    },
                 },
                 {"index": index, "bbox": list(crop) if crop else None},
             ),
             "location_id": location_id,
             "index": index,
-            "points": [point.as_json() for point in points],
-            "trend": trend_of(points),
+            "points": points_as_json(found),
+            "trend": found.trend.as_json() if found.trend is not None else None,
             "algorithm_version": ALGORITHM_VERSION,
             "task_id": task.request.id,
         },

@@ -62,7 +62,9 @@ def discover_images_task(
 def search_span(location: LocationRow, now: datetime) -> tuple[datetime, datetime | None]:
     """Return the first and the last moment, None for now, for which a location's captures are asked."""
     start = (
-        datetime.combine(location.from_date, time.min, UTC) if location.from_date is not None else now - LOOK_BACK
+        datetime.combine(location.from_date, time.min, UTC)
+        if location.from_date is not None
+        else now - LOOK_BACK
     )
     if location.last_discovered_at is not None:
         start = max(start, location.last_discovered_at - LOOK_AGAIN)

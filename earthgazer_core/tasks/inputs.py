@@ -74,7 +74,7 @@ def band_names(capture: CaptureRow, bands: Sequence[str] | None) -> list[str]:
 
 
 def missing_bands(capture: CaptureRow, common_names: Sequence[str], bands: Sequence[str] | None) -> list[str]:
-    """Return, as ``B03 (green)``, which bands a product needs that the capture, or the request, leaves out."""
+    """Return, as ``B03 (green)``, which needed bands the capture, or the request, leaves out."""
     its_mission = mission(capture.mission)
     at_hand = [asset.band for asset in capture.assets] if bands is None else band_names(capture, bands)
     return [

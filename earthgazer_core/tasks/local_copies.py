@@ -35,9 +35,7 @@ def scene_folder(resources: Resources, capture: CaptureRow) -> Path:
     return resources.scenes_path / str(capture.id)
 
 
-def ensure_local(
-    resources: Resources, capture: CaptureRow, asset: AssetRow, progress: ProgressSink
-) -> Path:
+def ensure_local(resources: Resources, capture: CaptureRow, asset: AssetRow, progress: ProgressSink) -> Path:
     """Return a local, verified file of an asset, brought here if need be; its digest is kept in the asset.
 
     Files of this machine are read where they are. Otherwise the backup serves if there is one, and the

@@ -83,9 +83,7 @@ def make_once(resources: Resources, order: Order, maker: Maker, progress: Progre
         found = _find(resources, _key(capture, order, inputs), order, capture)
         if found is not None:
             return found
-    paths = {
-        one.asset.band: ensure_local(resources, capture, one.asset, progress) for one in inputs
-    }
+    paths = {one.asset.band: ensure_local(resources, capture, one.asset, progress) for one in inputs}
     key = _key(capture, order, inputs)
     if not order.is_forced and (found := _find(resources, key, order, capture)) is not None:
         return found

@@ -93,9 +93,7 @@ def _cropped(recipe: Recipe, location: LocationRow) -> Recipe:
 def _unfinished(
     session: Session, location: LocationRow, recipe: Recipe, mission_name: str | None
 ) -> list[CaptureRow]:
-    shown = captures.find(
-        session, location_id=location.id, mission=mission_name, newest_versions_only=True
-    )
+    shown = captures.find(session, location_id=location.id, mission=mission_name, newest_versions_only=True)
     dated = [capture for capture in shown if _is_wanted(location, capture)]
     if recipe.force:
         return dated

@@ -87,7 +87,12 @@ def generate_rgb_task(
     if missing := missing_bands(capture, colors, bands):
         return {"skipped": f"true colour needs {', '.join(missing)}"}
     order = Order(
-        ArtifactKind.RGB, capture_id, tuple(own_bands(capture, colors)), bbox_of(bounds), force, self.request.id
+        ArtifactKind.RGB,
+        capture_id,
+        tuple(own_bands(capture, colors)),
+        bbox_of(bounds),
+        force,
+        self.request.id,
     )
     return location_of(make_once(self.resources, order, make_rgb, self.progress(capture_id)))
 
@@ -101,7 +106,9 @@ def bbox_of(bounds: Bounds | None) -> BBox | None:
     if bounds is None:
         return None
     if len(bounds) != 4:
-        raise InvalidInputError(f"bounds {list(bounds)}: expected four numbers west, south, east, north in degrees")
+        raise InvalidInputError(
+            f"bounds {list(bounds)}: expected four numbers west, south, east, north in degrees"
+        )
     return BBox.checked(*(float(edge) for edge in bounds))
 
 
@@ -144,7 +151,12 @@ def _make_index(
             f"{index.name.upper()} of capture {capture_id} needs {', '.join(missing)}{asked}"
         )
     order = Order(
-        index.name, capture_id, tuple(own_bands(capture, index.bands)), bbox_of(bounds), force, task.request.id
+        index.name,
+        capture_id,
+        tuple(own_bands(capture, index.bands)),
+        bbox_of(bounds),
+        force,
+        task.request.id,
     )
     made = make_once(task.resources, order, partial(make_index, index.name), task.progress(capture_id))
     return location_of(made)

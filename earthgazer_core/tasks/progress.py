@@ -39,7 +39,7 @@ class ProgressReporter:
         )
         from earthgazer_core import recorder
 
-        recorder.note_progress(task_id, percent, progress.stage)
+        recorder.note_progress(task_id, percent or 0.0, progress.stage)
 
     def within(self, prefix: str) -> ProgressReporter:
         """Return a sink for a part of the work, whose stages are told with a prefix."""

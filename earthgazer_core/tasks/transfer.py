@@ -47,7 +47,9 @@ def backup_capture_task(
             stored = backup(
                 asset.href,
                 resources.backups,
-                safe_key(capture.mission, folder_name(capture.product_id), f"{asset.band}{suffix_of(asset.href)}"),
+                safe_key(
+                    capture.mission, folder_name(capture.product_id), f"{asset.band}{suffix_of(asset.href)}"
+                ),
                 settings=resources.settings.storage,
                 expected_sha256=asset.sha256 or asset.promised_sha256,
                 expected_size=asset.size_bytes or asset.promised_size_bytes,

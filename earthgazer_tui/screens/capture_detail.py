@@ -89,7 +89,7 @@ class CaptureDetailScreen(FleetScreen):
     def on_mount(self) -> None:
         """Show the first view."""
         self._show_view()
-        self.query_one("#title", Static).update(Content.styled(f"Capture {self.capture_id}…", "$text-muted"))
+        self.query_one("#title", Static).update(Content.styled(f"Capture {self.capture_id}…", "$foreground-muted"))
 
     async def refresh_data(self) -> None:
         """Ask for the capture and show it where anything changed."""
@@ -174,7 +174,7 @@ class CaptureDetailScreen(FleetScreen):
         for view, _ in VIEWS:
             self.query_one(f"#{view}").set_class(view == current, "-current")
         names = [
-            Content.styled(f" {name} ", "bold reverse" if view == current else "$text-muted")
+            Content.styled(f" {name} ", "bold reverse" if view == current else "$foreground-muted")
             for view, name in VIEWS
         ]
         self.query_one("#views", Static).update(Content(" ").join(names))

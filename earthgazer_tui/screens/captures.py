@@ -39,15 +39,15 @@ def _outcome(row: CaptureRow) -> Content:
     if row.activity:
         return Content.styled(row.activity, "$warning")
     if row.outcome == "no_clear_pixels":
-        return Content.styled("no clear pixel", "$text-muted")
+        return Content.styled("no clear pixel", "$foreground-muted")
     if row.outcome == "failed":
         return Content.styled("failed", "bold $error")
-    return Content.styled("simulated" if row.is_simulated else "", "$text-disabled")
+    return Content.styled("simulated" if row.is_simulated else "", "$foreground-disabled")
 
 
 def _ndvi(row: CaptureRow) -> Content:
     if row.ndvi_mean is None:
-        return Content.styled("–", "$text-disabled")
+        return Content.styled("–", "$foreground-disabled")
     return Content.styled(f"{row.ndvi_mean:.3f}", ndvi_colour(row.ndvi_mean))
 
 

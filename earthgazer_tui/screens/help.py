@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -17,6 +18,9 @@ from earthgazer_tui.commands.common import COMMON, MODES
 from earthgazer_tui.widgets.line_table import LineTable
 
 KEY_CELLS = 10
+MAX_CELLS = 84
+FRAME_CELLS = 8
+"""Border, padding and scrollbar."""
 
 
 class Help(ModalScreen[None]):
@@ -51,12 +55,13 @@ class Help(ModalScreen[None]):
         self.dismiss(None)
 
     def _text(self) -> Content:
+        room = min(MAX_CELLS, self.app.size.width - 2) - FRAME_CELLS - KEY_CELLS - 3
         own = [command for command in self.commands if command not in (*COMMON, *MODES)]
         groups: list[tuple[str, list[Content]]] = [
-            (self.title_text, [_command_line(command) for command in own]),
-            ("Rows", list(self._table_lines())),
-            ("Everywhere", [_command_line(command) for command in COMMON]),
-            ("Screens", [_command_line(command) for command in MODES]),
+            (self.title_text, [_command_line(command, room) for command in own]),
+            ("Rows", list(self._table_lines(room))),
+            ("Everywhere", [_command_line(command, room) for command in COMMON]),
+            ("Screens", [_command_line(command, room) for command in MODES]),
         ]
         blocks = [
             Content("\n").join([Content.styled(title, "bold $primary"), *lines])
@@ -66,20 +71,22 @@ class Help(ModalScreen[None]):
         blocks.append(Content.styled("Lower case looks; UPPER CASE changes the world.", "$text-muted"))
         return Content("\n\n").join(blocks)
 
-    def _table_lines(self) -> Iterable[Content]:
+    def _table_lines(self, room: int) -> Iterable[Content]:
         if self.table is None:
             return
         for binding in self.table.BINDINGS:
             if isinstance(binding, Binding):
-                yield _line(binding.key.replace(",", " "), binding.tooltip)
+                yield _line(binding.key.replace(",", " ").replace("ctrl+", "^"), binding.tooltip, room)
 
 
-def _command_line(command: type[Command]) -> Content:
-    """Return a command's key and help, with a sign where it changes the world."""
-    return _line(command.shown_key(), command.help(), is_changing=command.changes_world)
+def _command_line(command: type[Command], room: int) -> Content:
+    """Return a command's key and help, the key marked where it changes the world."""
+    return _line(command.shown_key(), command.help(), room, is_changing=command.changes_world)
 
 
-def _line(keys: str, text: str, *, is_changing: bool = False) -> Content:
-    """Return one line of the help."""
+def _line(keys: str, text: str, room: int, *, is_changing: bool = False) -> Content:
+    """Return a key and its help, wrapped to ``room`` cells beside the key."""
     key = Content.styled(keys.ljust(KEY_CELLS), "bold $warning" if is_changing else "bold")
-    return Content.assemble("  ", key, " ", text)
+    first, *others = wrap(text, max(20, room)) or [""]
+    indent = " " * (KEY_CELLS + 3)
+    return Content.assemble("  ", key, " ", "\n".join([first, *(indent + line for line in others)]))

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command
 from earthgazer_tui.commands.overview import DiscoverAndProcess
@@ -41,7 +42,7 @@ TASK_COLUMNS: tuple[Column[TaskRow], ...] = (
 class OverviewScreen(FleetScreen):
     """Summary, alerts, queues and newest tasks; enter opens a task."""
 
-    CSS_PATH = ("base.tcss", "overview.tcss")
+    CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "overview.tcss"]
     OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (DiscoverAndProcess, EnableEvents)
     SNAPSHOT_S: ClassVar[float] = 1.0
 
@@ -51,7 +52,7 @@ class OverviewScreen(FleetScreen):
         """Make the four parts, and the hint that an empty sandbox gives."""
         yield Lines(id="summary")
         yield Lines(id="alerts")
-        yield LineTable(QUEUE_COLUMNS, key=lambda queue: queue.name, id="queues", can_mark=False)
+        yield LineTable(QUEUE_COLUMNS, key=lambda queue: queue.name, id="queues", has_cursor=False)
         yield Lines(id="first-steps")
         yield LineTable(
             TASK_COLUMNS,
@@ -63,7 +64,6 @@ class OverviewScreen(FleetScreen):
 
     def on_mount(self) -> None:
         """Put the newest tasks at hand."""
-        self.query_one("#queues").can_focus = False
         self._recent.focus()
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

@@ -11,7 +11,6 @@ from earthgazer_tui.widgets.sparkline import sparkline
 from earthgazer_tui.wording import percent, span
 
 LABEL_CELLS = 10
-WIDE = 100
 SEVERITIES = {"critical": ("✗", "bold $error"), "warning": ("!", "bold $warning")}
 
 
@@ -20,6 +19,7 @@ def summary_lines(snapshot: Snapshot, width: int) -> Content:
     counters = snapshot.counters
     failed = counters.failed_percent
     failed_style = "bold $error" if failed else "$text-muted" if failed is None else "$success"
+    running = sum(worker.active for worker in snapshot.workers)
     waiting = sum(queue.depth for queue in snapshot.queues)
     held = sum(queue.unacked for queue in snapshot.queues)
     oldest = "" if counters.oldest_waiting_s is None else f", oldest {span(counters.oldest_waiting_s)}"
@@ -28,10 +28,10 @@ def summary_lines(snapshot: Snapshot, width: int) -> Content:
     cells = [
         (_label("Workers") + _workers(snapshot), _label("Finished") + f"{counters.finished_per_s:.1f}/s"),
         (
-            _label("Waiting") + f"{waiting}{oldest}",
+            _label("Running") + f"{running}, {held} held by workers",
             _label("Failed") + Content.styled("–" if failed is None else percent(failed), failed_style),
         ),
-        (_label("Held") + f"{held} by workers", _label("Trend") + Content.styled(trend, "$primary")),
+        (_label("Waiting") + f"{waiting}{oldest}", _label("Trend") + Content.styled(trend, "$primary")),
     ]
     lines = [
         left.truncate(half, ellipsis=True).pad_right(max(0, half - left.cell_length)) + right
@@ -52,7 +52,7 @@ def alert_lines(snapshot: Snapshot, most: int) -> Content:
     lines = []
     for alert in alerts[:most]:
         sign, style = SEVERITIES.get(alert.severity, ("!", "$warning"))
-        hint = Content.styled(f"  {alert.hint}", "$text-muted") if alert.hint else ""
+        hint = Content.styled(f"  → {alert.hint}", "$text-muted") if alert.hint else ""
         lines.append(Content.assemble((f"{sign} {alert.text}", style), hint))
     if len(alerts) > most:
         lines.append(Content.styled(f"  and {len(alerts) - most} more", "$text-muted"))
@@ -74,5 +74,4 @@ def _workers(snapshot: Snapshot) -> Content:
     parts = [Content.styled(f"{n} {word}", style) for n, word, style in words if n]
     if not parts:
         return Content.styled("none seen", "bold $error")
-    running = sum(worker.active for worker in snapshot.workers)
-    return Content(", ").join(parts) + f", {running} running"
+    return Content(", ").join(parts)

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command
 from earthgazer_tui.fleet.models import QueueDepth, Snapshot
@@ -53,7 +54,7 @@ COLUMNS: tuple[Column[QueueDepth], ...] = (
 class QueuesScreen(FleetScreen):
     """All queues, and below them more of the one under the cursor."""
 
-    CSS_PATH = ("base.tcss", "queues.tcss")
+    CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "queues.tcss"]
     OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = ()
     SNAPSHOT_S: ClassVar[float] = 1.0
 
@@ -117,7 +118,7 @@ def details(queue: QueueDepth, width: int) -> Content:
         lines.append(
             Content(
                 f"  held        {queue.unacked:>7} by workers{oldest}; "
-                f"given to another after {span(queue.visibility_timeout_s)}"
+                f"given away after {span(queue.visibility_timeout_s)}"
             )
         )
     if queue.consumers == 0:

@@ -47,7 +47,7 @@ class TaskDetailScreen(FleetScreen):
 
     def on_mount(self) -> None:
         """Let the keys scroll."""
-        self.query_one("#task-title", Static).update(Content.styled(f"Task {self.task_id}…", "$text-muted"))
+        self.query_one("#task-title", Static).update(Content.styled(f"Task {self.task_id}…", "$foreground-muted"))
         self.query_one("#task-parts").focus()
 
     async def refresh_data(self) -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command
 from earthgazer_tui.commands.workers import EnableEvents, GrowPool, ShrinkPool, StartWorker, StopWorker
@@ -63,7 +64,7 @@ COLUMNS: tuple[Column[Worker], ...] = (
 class WorkersScreen(FleetScreen):
     """All workers, and below them what runs on the one under the cursor."""
 
-    CSS_PATH = ("base.tcss", "workers.tcss")
+    CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "workers.tcss"]
     OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
         GrowPool,
         ShrinkPool,

@@ -11,7 +11,9 @@ from textual.content import Content
 Row = TypeVar("Row")
 
 GAP = 1
-"""Cells between two columns."""
+"""Least cells between two columns."""
+WIDE_GAP = 2
+"""Cells between two columns where there is room for all of them."""
 
 
 @dataclass(frozen=True)
@@ -45,23 +47,24 @@ class Column(Generic[Row]):
         return self.min_width if self.width is None else self.width
 
 
-def lay_out(columns: Sequence[Column[Row]], width: int) -> tuple[tuple[Column[Row], int], ...]:
-    """Return the columns that fit into ``width`` cells, each with its own width.
+def lay_out(columns: Sequence[Column[Row]], width: int) -> tuple[tuple[tuple[Column[Row], int], ...], int]:
+    """Return the columns that fit into ``width`` cells, each with its own width, and the gap between.
 
     Args:
         columns: All columns, in the order to show.
         width: Cells there are.
 
     Returns:
-        (column, cells) in the same order; columns are left out by priority until the rest fits.
+        (column, cells) in the same order, columns left out by priority until the rest fits; and the gap.
     """
     shown = list(columns)
-    while _needed(shown) > width:
+    gap = WIDE_GAP if _needed(shown, WIDE_GAP) <= width else GAP
+    while _needed(shown, gap) > width:
         droppable = [column for column in shown if column.priority > 0]
         if not droppable:
             break
         shown.remove(max(reversed(droppable), key=lambda column: column.priority))
-    spare = max(0, width - _needed(shown))
+    spare = max(0, width - _needed(shown, gap))
     widths = {column.key: column.least for column in shown}
     growing = [column for column in shown if column.width is None]
     while spare and growing:
@@ -74,12 +77,12 @@ def lay_out(columns: Sequence[Column[Row]], width: int) -> tuple[tuple[Column[Ro
                 grown = column.max_width
                 growing.remove(column)
             widths[column.key] = grown
-    return tuple((column, widths[column.key]) for column in shown)
+    return tuple((column, widths[column.key]) for column in shown), gap
 
 
-def _needed(columns: Sequence[Column[Row]]) -> int:
+def _needed(columns: Sequence[Column[Row]], gap: int) -> int:
     """Return the least width at which all of these columns fit."""
-    return sum(column.least for column in columns) + GAP * max(0, len(columns) - 1)
+    return sum(column.least for column in columns) + gap * max(0, len(columns) - 1)
 
 
 def fit(cell: Content | str, width: int, align: Literal["left", "right"] = "left") -> Content:

@@ -14,12 +14,12 @@ from earthgazer_tui.wording import age, counted
 
 STATUS_SIGNS = {
     "ok": ("✓", "$success"),
-    "waiting": ("…", "$text-muted"),
+    "waiting": ("…", "$foreground-muted"),
     "overdue": ("!", "bold $error"),
     "failed": ("✗", "bold $error"),
     "too cloudy": ("☁", "$warning"),
     "not discovered": ("?", "$warning"),
-    "not published": ("–", "$text-muted"),
+    "not published": ("–", "$foreground-muted"),
 }
 """Sign and style of each status."""
 
@@ -45,7 +45,7 @@ def freshness_line(place: Freshness, now: datetime, width: int) -> Content:
         (_cell(place.status, _STATUS_WIDTH), style),
         (place.reason, ""),
         ("  " if place.reason else "", ""),
-        (" · ".join(facts), "$text-muted"),
+        (" · ".join(facts), "$foreground-muted"),
     ).truncate(width, ellipsis=True)
 
 
@@ -77,7 +77,7 @@ class FreshnessList(Widget):
     def render(self) -> Content:
         """Return one line for each place, and one for those folded away."""
         if not self.places:
-            return Content.styled("no active location: `earthgazer locations add` makes one", "$text-muted")
+            return Content.styled("no active location: `earthgazer locations add` makes one", "$foreground-muted")
         now = datetime.now(UTC)
         shown, folded = fold(self.places, self.room)
         lines = [freshness_line(place, now, self.size.width or 80) for place in shown]
@@ -91,4 +91,4 @@ def _folded_line(folded: Sequence[Freshness]) -> Content:
     for place in folded:
         counts[place.status] = counts.get(place.status, 0) + 1
     told = ", ".join(f"{n} {status}" for status, n in counts.items())
-    return Content.styled(f"   and {counted(len(folded), 'more location')}: {told}", "$text-muted")
+    return Content.styled(f"   and {counted(len(folded), 'more location')}: {told}", "$foreground-muted")

@@ -105,6 +105,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         id: str | None = None,  # noqa: A002 - Textual's own name
         classes: str | None = None,
         can_mark: bool = True,
+        has_cursor: bool = True,
     ) -> None:
         """Make an empty table.
 
@@ -115,11 +116,14 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             id: Textual's widget id.
             classes: CSS classes.
             can_mark: Whether space marks rows.
+            has_cursor: Whether there is a cursor; without, the table only shows and never has the focus.
         """
         super().__init__(id=id, classes=classes)
         self.columns = tuple(columns)
         self.empty = empty
         self.can_mark = can_mark
+        self.has_cursor = has_cursor
+        self.can_focus = has_cursor
         self._key = key
         self._given: Sequence[Row] = ()
         self._rows: list[Row] = []
@@ -129,6 +133,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._sort: Column[Row] | None = None
         self._layout_width = -1
         self._laid_out: tuple[tuple[Column[Row], int], ...] = ()
+        self._gap = GAP
         self._strips: dict[tuple[Hashable, bool, bool, bool], tuple[Row, Strip]] = {}
         self._painted: dict[int, Strip] = {}
         self._was_shown = False
@@ -321,7 +326,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         width = self._line_width
         if width != self._layout_width:
             self._layout_width = width
-            self._laid_out = lay_out(self.columns, width - GUTTER)
+            self._laid_out, self._gap = lay_out(self.columns, width - GUTTER)
             self._strips.clear()
             self._painted.clear()
         if y < HEADER_LINES:
@@ -342,13 +347,13 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         for column, cells in self._laid_out:
             sign = "" if column is not self._sort else ("▾" if column.sort_descending else "▴")
             titles.append(fit(f"{column.title}{sign}", cells, column.align))
-        content = Content(" " * GAP).join(titles).pad_left(GUTTER)
+        content = Content(" " * self._gap).join(titles).pad_left(GUTTER)
         return self._strip(fit(content, width), self.get_visual_style("line-table--header"))
 
     def _row(self, place: int, width: int) -> Strip:
         row = self._rows[place]
         key = self._key(row)
-        is_cursor, is_marked = place == self._cursor, key in self._marks
+        is_cursor, is_marked = self.has_cursor and place == self._cursor, key in self._marks
         slot = (key, is_cursor, is_marked, self.has_focus)
         kept = self._strips.get(slot)
         if kept is not None and kept[0] == row:
@@ -357,7 +362,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         signs = Content.assemble(
             "›" if is_cursor else " ", ("●", self._style_of("line-table--mark")) if is_marked else " "
         )
-        content = fit(Content.assemble(signs, Content(" " * GAP).join(cells)), width)
+        content = fit(Content.assemble(signs, Content(" " * self._gap).join(cells)), width)
         style = self.get_visual_style("line-table--cursor") if is_cursor else self.visual_style
         strip = self._strip(content.without_spans if is_cursor and self.has_focus else content, style)
         if len(self._strips) >= KEPT_STRIPS:

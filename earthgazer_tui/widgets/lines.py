@@ -10,7 +10,7 @@ class Lines(Static):
     """Shows content as it is, never parsed as markup; the same content again costs nothing."""
 
     ALLOW_SELECT = False
-    DEFAULT_CSS = "Lines { height: auto; width: 1fr; }"
+    DEFAULT_CSS = "Lines { height: auto; width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes=classes, markup=False)

@@ -31,11 +31,11 @@ ROLE_STYLES: dict[int, str] = {
     Role.POINT: "bold $success",
     Role.TREND: "$warning",
     Role.GAP: "$error",
-    Role.REFERENCE: "$text-muted",
+    Role.REFERENCE: "$foreground-muted",
 }
 """Style of each role, in the theme's words."""
 
-FRAME_STYLE = "$text-muted"
+FRAME_STYLE = "$foreground-muted"
 """Style of axes and their labels."""
 
 

@@ -67,7 +67,7 @@ def draw_preview(preview: Preview, width: int, height: int) -> Content:
         return Content.styled("the stored preview is damaged", "$error")
     columns, rows = fitted_size(preview, width, height)
     if not columns:
-        return Content.styled("the stored preview is empty", "$text-muted")
+        return Content.styled("the stored preview is empty", "$foreground-muted")
     picture = resampled(preview, columns, rows)
     parts: list[tuple[str, str]] = []
     for upper, lower in zip(picture[::2], picture[1::2], strict=True):
@@ -108,5 +108,5 @@ class PreviewPicture(Widget):
     def render(self) -> Content:
         """Return the picture, or why there is none."""
         if self.preview is None:
-            return Content.styled("no preview yet", "$text-muted")
+            return Content.styled("no preview yet", "$foreground-muted")
         return draw_preview(self.preview, self.size.width, self.size.height)

@@ -10,10 +10,10 @@ from earthgazer_tui.wording import counted, percent
 
 RUN_SIGNS = {
     "running": ("▸", "bold $warning"),
-    "waiting": ("◦", "$text-muted"),
+    "waiting": ("◦", "$foreground-muted"),
     "succeeded": ("✓", "$success"),
     "failed": ("✗", "bold $error"),
-    "cancelled": ("⊘", "$text-muted"),
+    "cancelled": ("⊘", "$foreground-muted"),
 }
 """Sign and style of each state."""
 
@@ -35,7 +35,7 @@ def run_steps(run: RunRow) -> Content:
     return Content.assemble(
         f"{run.done}/{run.total}",
         (f" {run.failed} failed" if run.failed else "", "$error"),
-        (f" {run.running} running" if run.running else "", "$text-muted"),
+        (f" {run.running} running" if run.running else "", "$foreground-muted"),
     )
 
 
@@ -51,5 +51,5 @@ def run_title(run: RunRow, elapsed: str) -> Content:
         run_progress(run, 12),
         f"  {run.done} of {counted(run.total, 'step')}",
         (f"  {failed}" if run.failed else "", "bold $error"),
-        (f"  {elapsed}", "$text-muted"),
+        (f"  {elapsed}", "$foreground-muted"),
     )

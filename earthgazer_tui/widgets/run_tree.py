@@ -18,12 +18,12 @@ STEP_SIGNS = {
     "SUCCESS": ("✓", "done", "$success"),
     "STARTED": ("▸", "running", "bold $warning"),
     "PROGRESS": ("▸", "running", "bold $warning"),
-    "RECEIVED": ("◦", "received", "$text-muted"),
-    "PENDING": ("◦", "waiting", "$text-muted"),
+    "RECEIVED": ("◦", "received", "$foreground-muted"),
+    "PENDING": ("◦", "waiting", "$foreground-muted"),
     "RETRY": ("↻", "retrying", "$warning"),
     "FAILURE": ("✗", "failed", "bold $error"),
     "REVOKED": ("⊘", "revoked", "$warning"),
-    "FUTURE": ("·", "to come", "$text-disabled"),
+    "FUTURE": ("·", "to come", "$foreground-disabled"),
 }
 """Sign, word and style of each state."""
 
@@ -68,12 +68,12 @@ def step_name(item: TreeStep) -> Content:
     """Return a step's guide, sign and name; dimmed where it is yet to come."""
     step = item.step
     sign, _, style = STEP_SIGNS.get(step.state, ("?", "", "$warning"))
-    name_style = "$text-disabled" if step.state == "FUTURE" else ""
+    name_style = "$foreground-disabled" if step.state == "FUTURE" else ""
     return Content.assemble(
-        (item.guide, "$text-disabled"),
+        (item.guide, "$foreground-disabled"),
         (f"{sign} ", style),
         (short_task_name(step.name), name_style),
-        (f" #{step.capture_id}" if step.capture_id is not None else "", "$text-muted"),
+        (f" #{step.capture_id}" if step.capture_id is not None else "", "$foreground-muted"),
     )
 
 
@@ -81,7 +81,7 @@ def step_state(item: TreeStep) -> Content:
     """Return a step's state in a word, and for a chord how many of its header are done."""
     _, word, style = STEP_SIGNS.get(item.step.state, ("?", item.step.state.lower(), "$warning"))
     joined = item.step.joined
-    return Content.assemble((word, style), (f" {joined[0]} of {joined[1]}" if joined else "", "$text-muted"))
+    return Content.assemble((word, style), (f" {joined[0]} of {joined[1]}" if joined else "", "$foreground-muted"))
 
 
 def step_progress(item: TreeStep) -> Content:
@@ -95,7 +95,7 @@ def step_note(item: TreeStep) -> Content:
     """Return a step's error in one line, or what it is doing."""
     if item.step.error:
         return Content.styled(item.step.error, "$error")
-    return Content.styled(item.step.stage, "$text-muted")
+    return Content.styled(item.step.stage, "$foreground-muted")
 
 
 COLUMNS: tuple[Column[TreeStep], ...] = (

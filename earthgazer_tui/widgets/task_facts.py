@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from textual.content import Content
@@ -13,6 +12,8 @@ from earthgazer_tui.wording import span, utc
 
 MOST_SHOWN = 20_000
 """Characters of one text that are shown; ``y`` copies all of them."""
+_ONE_LINE = 70
+"""Characters up to which a literal stays on one line."""
 _RETRY_STYLES = {
     RetryMode.IN_PLACE: "bold $success",
     RetryMode.COPY: "bold $warning",
@@ -58,7 +59,7 @@ def about(row: TaskRow) -> Content:
     return Content.assemble(
         (error_text(row), "$error" if row.state == "FAILURE" else "$warning"),
         "\n",
-        (" · ".join(part for part in where if part), "$text-muted"),
+        (" · ".join(part for part in where if part), "$foreground-muted"),
     )
 
 
@@ -101,7 +102,7 @@ def _facts(detail: TaskDetail) -> Iterator[Content]:
         ("root", detail.root_id or "–"),
         ("group", detail.group_id or "–"),
     ):
-        yield Content.assemble((f"  {name:<9}", "$text-muted"), value)
+        yield Content.assemble((f"  {name:<9}", "$foreground-muted"), value)
     yield Content("")
     source = detail.args_source + (", secrets hidden" if detail.is_redacted else "")
     yield _heading("Arguments", source)
@@ -116,10 +117,10 @@ def _facts(detail: TaskDetail) -> Iterator[Content]:
     for change in detail.timeline:
         sign, word, style = STEP_SIGNS.get(change.state, ("?", change.state.lower(), "$warning"))
         yield Content.assemble(
-            (f"  {utc(change.at, seconds=True)}  ", "$text-muted"),
+            (f"  {utc(change.at, seconds=True)}  ", "$foreground-muted"),
             (f"{sign} {word:<9}", style),
             (f"attempt {change.attempt}  " if change.attempt > 1 else "", "$warning"),
-            (change.worker or "", "$text-muted"),
+            (change.worker or "", "$foreground-muted"),
             f"  {change.detail}" if change.detail else "",
         )
 
@@ -131,13 +132,42 @@ def retry_line(offer: RetryOffer) -> Content:
 
 
 def pretty(text: str) -> str:
-    """Return JSON indented, anything else as it is; cut where it is very long."""
-    if len(text) <= MOST_SHOWN:
-        try:
-            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-        except ValueError:
-            pass
-    return "\n".join(f"  {line}" for line in _cut(text).split("\n"))
+    """Return a literal with a member a line where it is long, every token as it was written.
+
+    It is never decoded: an escape in it stays an escape, a number keeps its digits.
+    """
+    cut = _cut(text)
+    if len(cut) > _ONE_LINE and cut[:1] in ("[", "{", "("):
+        cut = "".join(_indented(cut))
+    return "\n".join(f"  {line}" for line in cut.split("\n"))
+
+
+def _indented(text: str) -> Iterator[str]:
+    """Yield the parts of a literal: members of objects, and of the outermost list, on a line each."""
+    broken: list[bool] = []
+    quote, is_escaped, is_line_start = "", False, False
+    for place, c in enumerate(text):
+        if quote:
+            quote = "" if c == quote and not is_escaped else quote
+            is_escaped = c == "\\" and not is_escaped
+            yield c
+            continue
+        if is_line_start and c == " ":
+            continue
+        is_line_start = False
+        if c in "\"'":
+            quote = c
+        if c in ")]}" and broken and broken.pop():
+            yield "\n" + "  " * sum(broken)
+        yield c
+        if c in "{[(":
+            is_empty = text[place + 1 : place + 2] in ("}", "]", ")")
+            broken.append(not is_empty and (c == "{" or not broken))
+            is_line_start = broken[-1]
+        elif c == ",":
+            is_line_start = bool(broken) and broken[-1]
+        if is_line_start:
+            yield "\n" + "  " * sum(broken)
 
 
 def _cut(text: str) -> str:
@@ -147,4 +177,4 @@ def _cut(text: str) -> str:
 
 
 def _heading(text: str, note: str = "") -> Content:
-    return Content.assemble((text, "bold $primary"), ("  " if note else "", ""), (note, "$text-muted"))
+    return Content.assemble((text, "bold $primary"), ("  " if note else "", ""), (note, "$foreground-muted"))

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from earthgazer_tui.fleet.models import IndexStatistics
 from earthgazer_tui.widgets.histogram import coarsen, draw_histogram, ndvi_colour, short_count, span
-from tests.tui.imagery import make_statistics
+from tests.tui.builders import some_statistics
 
 EDGES = tuple(k / 100 for k in range(-100, 101))
+
+
+def make_statistics(counts: list[int]) -> IndexStatistics:
+    return some_statistics(counts=tuple(counts), valid=sum(counts), total=sum(counts))
+
 
 counts_of_200 = st.lists(st.integers(0, 10**9), min_size=200, max_size=200)
 
@@ -20,8 +28,8 @@ def test_coarser_bins_are_exact_sums_of_the_stored_ones(counts: list[int], room:
     assert sum(bins.counts) == sum(counts)
     assert len(bins.edges) == len(bins.counts) + 1
     places = [EDGES.index(edge) for edge in bins.edges]
-    assert len({b - a for a, b in zip(places, places[1:], strict=False)}) == 1
-    for start, stop, count in zip(places, places[1:], bins.counts, strict=False):
+    assert len({b - a for a, b in pairwise(places)}) == 1
+    for (start, stop), count in zip(pairwise(places), bins.counts, strict=True):
         assert count == sum(counts[start:stop])
 
 

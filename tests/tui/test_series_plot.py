@@ -64,7 +64,7 @@ def test_the_capture_that_is_open_is_a_diamond() -> None:
 
 
 def test_the_trend_goes_through_the_centre_of_the_values() -> None:
-    series = make_series(0.2, 0.3, 0.4, slope=3.6525)
+    series = make_series(0.1, 0.7, 0.1, slope=3.6525)
 
     trend = trend_line(series)
 

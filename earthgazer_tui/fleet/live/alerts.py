@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from earthgazer_tui.fleet.models import Alert, Counters, QueueDepth, Service, ServiceState, Worker, WorkerState
+from earthgazer_tui.fleet.models import (
+    Alert,
+    Counters,
+    QueueDepth,
+    Service,
+    ServiceState,
+    Worker,
+    WorkerState,
+)
 
 _FAILING_PERCENT = 20.0
 _OLD_UNACKED = 0.8
@@ -22,28 +30,44 @@ def alerts_of(
 ) -> Iterator[Alert]:
     """Yield what the snapshot's own parts tell; whoever shows them sorts them by severity."""
     if broker.state is ServiceState.DOWN:
-        yield Alert("critical", f"broker down: {broker.detail}", "what is shown is old; it comes back by itself")
+        yield Alert(
+            "critical", f"broker down: {broker.detail}", "what is shown is old; it comes back by itself"
+        )
     if database.state is ServiceState.DOWN:
-        yield Alert("critical", f"database down: {database.detail}", "live screens go on; history comes back by itself")
+        yield Alert(
+            "critical",
+            f"database down: {database.detail}",
+            "live screens go on; history comes back by itself",
+        )
     if broker.state is ServiceState.UP:
         yield from _of_queues(queues)
         yield from _of_workers(workers)
         if counters.is_deaf:
-            hint = "read-only: they can't be asked from here" if is_read_only else "E on Workers asks them again"
+            hint = (
+                "read-only: they can't be asked from here" if is_read_only else "E on Workers asks them again"
+            )
             yield Alert("warning", "workers are seen, but none sends task events", hint)
         if unread_reason:
-            yield Alert("warning", f"some events can't be read: {unread_reason}", "event_serializer has to be json")
+            yield Alert(
+                "warning", f"some events can't be read: {unread_reason}", "event_serializer has to be json"
+            )
     if (share := counters.failed_percent) is not None and share >= _FAILING_PERCENT:
         yield Alert("warning", f"{share:.0f} % of the tasks of the last minute failed", "5 shows them")
     if counters.events_shed:
-        yield Alert("warning", f"{counters.events_shed} events came too fast to keep their details", "counts are whole")
+        yield Alert(
+            "warning",
+            f"{counters.events_shed} events came too fast to keep their details",
+            "counts are whole",
+        )
 
 
 def _of_queues(queues: Sequence[QueueDepth]) -> Iterator[Alert]:
     for queue in queues:
         if queue.depth and queue.consumers == 0:
             yield Alert(
-                "critical", f"queue {queue.name}: {queue.depth} waiting, no worker consumes it", "3 shows the queues"
+                "critical",
+                f"queue {queue.name}: {queue.depth} waiting, no worker consumes it",
+                "3 shows the queues",
             )
         age_s = queue.oldest_unacked_s
         if age_s is not None and age_s > _OLD_UNACKED * queue.visibility_timeout_s:
@@ -59,6 +83,10 @@ def _of_workers(workers: Sequence[Worker]) -> Iterator[Alert]:
     for worker in workers:
         if worker.state is WorkerState.LOST:
             held = f"; it ran {len(worker.running)}" if worker.running else ""
-            yield Alert("warning", f"worker {worker.hostname} was not heard of for long{held}", "6 shows the workers")
+            yield Alert(
+                "warning", f"worker {worker.hostname} was not heard of for long{held}", "6 shows the workers"
+            )
         elif worker.state is WorkerState.SEEN and worker.pool_size == 0:
-            yield Alert("warning", f"worker {worker.hostname} has a pool of size 0: it runs nothing", "+ on Workers")
+            yield Alert(
+                "warning", f"worker {worker.hostname} has a pool of size 0: it runs nothing", "+ on Workers"
+            )

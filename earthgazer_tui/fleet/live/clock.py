@@ -1,4 +1,4 @@
-"""Times on their way to a view: aware, within the calendar, and coarse where only their order of size counts."""
+"""Times and sizes on their way to a view: within the calendar, and as coarse as anybody reads them."""
 
 from __future__ import annotations
 

@@ -146,7 +146,9 @@ class SnapshotBuilder:
                     depth=queue.depth,
                     by_priority=queue.by_priority,
                     unacked=queue.unacked,
-                    oldest_unacked_s=None if queue.oldest_unacked_s is None else coarse_age(queue.oldest_unacked_s),
+                    oldest_unacked_s=None
+                    if queue.oldest_unacked_s is None
+                    else coarse_age(queue.oldest_unacked_s),
                     visibility_timeout_s=seen.queues.visibility_timeout_s,
                     consumers=consumers if seen.is_surveyed else None,
                     in_rate=rate_in,

@@ -61,7 +61,9 @@ def worker_view(worker: WorkerRecord, tasks: dict[str, TaskRecord], seen: Observ
         pool=sanitise.name(report.pool or "") if report else "",
         pool_size=report.pool_size if report else None,
         active=max(len(running), worker.active if state is WorkerState.SEEN and report is None else 0),
-        processed=worker.processed if worker.processed is not None else (report.processed if report else None),
+        processed=worker.processed
+        if worker.processed is not None
+        else (report.processed if report else None),
         prefetch=report.prefetch if report else None,
         load=tuple(round(value, 1) for value in load),
         memory_bytes=coarse_bytes(report.memory_bytes) if report else None,
@@ -81,7 +83,9 @@ def _refusal(told: str | None, state: WorkerState) -> str:
     return sanitise.line(told)
 
 
-def _running(worker: WorkerRecord, tasks: dict[str, TaskRecord], seen: Observations) -> tuple[RunningTask, ...]:
+def _running(
+    worker: WorkerRecord, tasks: dict[str, TaskRecord], seen: Observations
+) -> tuple[RunningTask, ...]:
     if worker.is_stopped:
         return ()
     found: dict[str, RunningTask] = {}
@@ -91,10 +95,14 @@ def _running(worker: WorkerRecord, tasks: dict[str, TaskRecord], seen: Observati
     for active in kept.report.active if kept is not None else ():
         task_id = sanitise.name(active.task_id)
         known = tasks.get(task_id)
-        if task_id not in found and (known is None or (known.state not in TERMINAL and not worker.task_events)):
+        if task_id not in found and (
+            known is None or (known.state not in TERMINAL and not worker.task_events)
+        ):
             started = active.started_at.timestamp() if active.started_at else None
             found[task_id] = _running_task(task_id, sanitise.name(active.name), started, seen)
-    return tuple(sorted(found.values(), key=lambda task: (task.started_at is None, task.started_at, task.task_id)))
+    return tuple(
+        sorted(found.values(), key=lambda task: (task.started_at is None, task.started_at, task.task_id))
+    )
 
 
 def _running_task(task_id: str, name: str, started: float | None, seen: Observations) -> RunningTask:

@@ -138,6 +138,7 @@ class ForeignFleet:
         for recorder in list(_recorders):
             if recorder.app is self.app:
                 recorder.close()
+        self.app.backend.result_consumer.stop()
         self.app.close()
 
 

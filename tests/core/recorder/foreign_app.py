@@ -90,9 +90,10 @@ def _add_tasks(app: Celery, directory: Path) -> None:
         return x + y
 
     @app.task(name="steps.total", shared=False, bind=True)
-    def total(self: Task[..., Any], numbers: list[int]) -> int:
-        done(self, sum(numbers))
-        return sum(numbers)
+    def total(self: Task[..., Any], numbers: list[Any]) -> int:
+        summed = sum(sum(number) if isinstance(number, list) else number for number in numbers)
+        done(self, summed)
+        return summed
 
     @app.task(name="steps.needs", shared=False, bind=True)
     def needs(self: Task[..., Any], value: int, flag: str) -> int:

@@ -136,7 +136,7 @@ def test_a_publisher_without_recorder_is_no_obstacle(fleet: ForeignFleet) -> Non
     assert message["headers"]["id"] == task.id
     assert bytes(message["body"]).startswith(b"[[1], ")
     assert not row["is_redacted"]
-    assert row["queue"] == "steps"
+    eventually(lambda: (fleet.row(task.id) or {})["queue"] == "steps", "queue")
 
 
 def test_a_task_without_worker_code_is_a_failure(fleet: ForeignFleet) -> None:

@@ -214,17 +214,13 @@ def test_a_redirect_is_followed(
     assert got.sha256 == SHA256
 
 
-def test_redirects_in_a_circle_end(
-    web: WebServer, tmp_path: Path, storage_settings: StorageSettings
-) -> None:
+def test_redirects_in_a_circle_end(web: WebServer, tmp_path: Path, storage_settings: StorageSettings) -> None:
     web.routes["/a"] = lambda request: Answer(302, {"Location": "/a"})
     with pytest.raises(StorageError, match="redirects more than"):
         download(f"{web.url}/a", tmp_path / "b.tif", settings=storage_settings)
 
 
-def test_a_server_that_falls_silent_is_left(
-    web: WebServer, band: str, tmp_path: Path
-) -> None:
+def test_a_server_that_falls_silent_is_left(web: WebServer, band: str, tmp_path: Path) -> None:
     web.hold()
     with pytest.raises(RemoteUnavailableError, match="what came is kept"):
         download(
@@ -250,7 +246,9 @@ def test_secrets_of_an_address_stay_out_of_messages(
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("href", ["", "x", "ftp://h/x", "http://", "http://[::1", "s3://", "javascript:1", "/etc/passwd"])
+@pytest.mark.parametrize(
+    "href", ["", "x", "ftp://h/x", "http://", "http://[::1", "s3://", "javascript:1", "/etc/passwd"]
+)
 def test_no_address_is_an_error_of_input(
     href: str, tmp_path: Path, storage_settings: StorageSettings
 ) -> None:

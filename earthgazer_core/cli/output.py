@@ -1,0 +1,87 @@
+"""What the command line prints: one JSON document, or lines for people; never text of others unescaped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+from earthgazer_core.cli.text import printable
+from earthgazer_core.errors import EarthGazerError, InvalidInputError, TransientError
+
+DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
+"""Exit codes."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(command: F) -> F:
+    """Give a command the option ``--json``, passed on as ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+class ErrorReportingGroup(click.Group):
+    """A group whose commands' errors become one line, one document with ``--json``, and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command of the group."""
+        try:
+            return super().invoke(ctx)
+        except EarthGazerError as error:
+            if "--json" in sys.argv[1:]:
+                emit_json({"error": str(error), "type": type(error).__name__})
+            note(f"earthgazer: {error}")
+            ctx.exit(exit_code(error))
+
+
+def emit_json(data: Any) -> None:
+    """Print the data as the one JSON document of this command."""
+    click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2, default=str).decode())
+
+
+def emit(data: Any, as_json: bool, lines: Iterable[str] = ()) -> None:
+    """Print the data as one JSON document, or else the lines, which may hold text of others."""
+    if as_json:
+        emit_json(data)
+    else:
+        for line in lines:
+            click.echo(printable(line))
+
+
+def note(message: object) -> None:
+    """Tell a person something that is not the answer."""
+    click.echo(printable(message), err=True)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Return rows as lines with aligned columns."""
+    cells = [list(header), *([_cell(value) for value in row] for row in rows)]
+    cells = [[printable(cell) for cell in row] for row in cells]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+
+
+def exit_code(error: EarthGazerError) -> int:
+    """Return the exit code that an error means."""
+    if isinstance(error, TransientError):
+        return UNREACHABLE
+    return USAGE if isinstance(error, InvalidInputError) else FAILED
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)

@@ -1,0 +1,117 @@
+"""``earthgazer-tui``: from options to a running console, and back to the shell with everything closed."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from earthgazer_tui.app import ConsoleApp
+    from earthgazer_tui.fleet.models import QuitChoice
+    from earthgazer_tui.fleet.protocol import Fleet
+
+NOTICE_S = 0.5
+"""Closing that takes longer says what it waits for."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--broker", metavar="URL", help="Look at this broker (redis://…) instead of the configured one."
+)
+@click.option("--database", metavar="URL", help="Use this Postgres (postgresql://…) for history and imagery.")
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the embedded stack keeps its data.",
+)
+@click.option("--read-only", is_flag=True, help="Remove every command that changes anything.")
+@click.option("--mouse", is_flag=True, help="Use the mouse; off by default, since each motion is traffic.")
+@click.option(
+    "--refresh",
+    type=click.FloatRange(0.1, 10),
+    default=1.0,
+    show_default=True,
+    metavar="HZ",
+    help="How often the active screen asks again, per second.",
+)
+@click.option("--detach", is_flag=True, help="Leave the embedded stack running on quitting.")
+def main(
+    broker: str | None,
+    database: str | None,
+    state_dir: Path | None,
+    read_only: bool,
+    mouse: bool,
+    refresh: float,
+    detach: bool,
+) -> None:
+    """Run an EarthGazer fleet, or any other Celery fleet, from the keyboard.
+
+    Without options it looks at the configured services (EARTHGAZER__…), or starts its own embedded
+    stack where nothing is configured.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("the console needs a terminal; for scripts there is `earthgazer … --json`")
+
+    def make_fleet() -> Fleet:
+        """Import what is heavy, and make the fleet; runs in a thread once the first frame is painted."""
+        from earthgazer_tui.fleet.live.fleet import LiveFleet, LiveOptions
+
+        return LiveFleet(
+            LiveOptions(
+                broker_url=broker,
+                database_url=database,
+                state_dir=state_dir,
+                read_only=read_only,
+                refresh_hz=refresh,
+                detach=detach,
+            )
+        )
+
+    from earthgazer_tui.app import ConsoleApp
+
+    app = ConsoleApp(make_fleet, is_read_only=read_only, refresh_s=1 / refresh)
+    sys.exit(asyncio.run(run(app, mouse=mouse)))
+
+
+async def run(app: ConsoleApp, *, mouse: bool = False) -> int:
+    """Run a console until it is left, then close its fleet; return the exit code.
+
+    SIGTERM and SIGHUP leave it as a lost link does: without a choice.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, app.exit)
+    try:
+        await app.run_async(mouse=mouse)
+    finally:
+        await _close(app.fleet, app.quit_choice)
+    return app.return_code or 0
+
+
+async def _close(fleet: Fleet | None, choice: QuitChoice | None) -> None:
+    """Let go of the fleet; Ctrl-C while that waits for running tasks stops them."""
+    if fleet is None:
+        return
+    from earthgazer_tui.fleet.models import QuitChoice
+
+    closing = asyncio.ensure_future(fleet.close(choice))
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, closing.cancel)
+    try:
+        done, _ = await asyncio.wait({closing}, timeout=NOTICE_S)
+        if not done and sys.stderr.isatty():
+            click.echo("Waiting for running tasks to end; Ctrl-C stops them.", err=True)
+        await closing
+    except asyncio.CancelledError:
+        await fleet.close(QuitChoice.STOP)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""The console: modes, theme and the way in and out. It knows no broker and no database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import work
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from earthgazer_tui.fleet.errors import FleetError
+from earthgazer_tui.fleet.models import QuitChoice
+from earthgazer_tui.fleet.protocol import Fleet
+from earthgazer_tui.screens.modes import mode_screens
+from earthgazer_tui.screens.start import StartScreen
+from earthgazer_tui.state.session import Session
+from earthgazer_tui.state.store import Store
+from earthgazer_tui.theme import theme_for
+
+logger = logging.getLogger(__name__)
+
+WATCH_AGAIN_S = 1.0
+"""Pause before a broken watch is begun anew."""
+
+
+class ConsoleApp(App[None], inherit_bindings=False):
+    """Starts a fleet, shows it, and tells how the operator wants it left."""
+
+    TITLE = "EarthGazer"
+    CSS_PATH = "app.tcss"
+    COMMANDS = set()  # noqa: RUF012 - Textual declares it so; screens bring their own
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "ctrl+c", "interrupt", "Quit", show=False, priority=True, id="app.interrupt", tooltip="Quit now"
+        ),
+    ]
+
+    def __init__(
+        self, make_fleet: Callable[[], Fleet], *, is_read_only: bool = False, refresh_s: float = 1.0
+    ) -> None:
+        """Make the console.
+
+        Args:
+            make_fleet: Makes the fleet; called in a thread after the first paint, since it imports much.
+            is_read_only: Whether commands that change the world are removed.
+            refresh_s: Seconds between two questions of the active screen to the fleet.
+        """
+        super().__init__()
+        self._make_fleet = make_fleet
+        self._is_read_only = is_read_only
+        self._refresh_s = refresh_s
+        self._start = StartScreen()
+        self._is_leaving = False
+        self.fleet: Fleet | None = None
+        """The fleet, once made; whoever runs the app closes it."""
+        self.quit_choice: QuitChoice | None = None
+        """What is to become of an embedded stack; None where nobody chose."""
+
+    def on_mount(self) -> None:
+        """Show what is being started, and start it once that is painted."""
+        self.animation_level = "none"
+        theme = theme_for(self.console.color_system)
+        self.register_theme(theme)
+        self.theme = theme.name
+        self.push_screen(self._start)
+        self.call_after_refresh(self._open_fleet)
+
+    @work(group="start", exclusive=True)
+    async def _open_fleet(self) -> None:
+        try:
+            if self.fleet is None:
+                self.fleet = await asyncio.to_thread(self._make_fleet)
+            await self.fleet.open(self._start.show_step)
+        except FleetError as error:
+            self._start.show_failure(str(error))
+            return
+        session = Session(self.fleet, Store(self), self._is_read_only, self._refresh_s)
+        for mode, make in mode_screens(session).items():
+            self.add_mode(mode, make)
+        self._watch(session)
+        await self.switch_mode("overview")
+
+    @work(group="watch")
+    async def _watch(self, session: Session) -> None:
+        while True:
+            try:
+                async for snapshot in session.fleet.watch():
+                    session.store.take(snapshot)
+            except FleetError as error:
+                logger.warning("watching the fleet: %s", error)
+            await asyncio.sleep(WATCH_AGAIN_S)
+
+    def action_start_again(self) -> None:
+        """Try once more to start what failed."""
+        if self._start.failure:
+            self._start.clear()
+            self._open_fleet()
+
+    def action_interrupt(self) -> None:
+        """Quit without a choice."""
+        self.exit()
+
+    @work(group="leave")
+    async def action_leave(self) -> None:
+        """Quit; ask first where that would end work in progress."""
+        if self._is_leaving:
+            return
+        self._is_leaving = True
+        try:
+            choice = await self._quit_choice()
+        finally:
+            self._is_leaving = False
+        if choice is not None:
+            self.quit_choice = choice
+            self.exit()
+
+    async def _quit_choice(self) -> QuitChoice | None:
+        """Return what is to become of the stack, or None to stay."""
+        if self.fleet is None or self.screen is self._start:
+            return QuitChoice.STOP
+        try:
+            progress = await self.fleet.work_in_progress()
+        except FleetError:
+            return QuitChoice.WAIT
+        if not progress.is_embedded or progress.other_consoles or not (progress.running or progress.waiting):
+            return QuitChoice.STOP
+        from earthgazer_tui.screens.quit_dialog import QuitDialog
+
+        return await self.push_screen_wait(QuitDialog(progress))

@@ -1,0 +1,61 @@
+"""The few counts that the console asks of the database every second; each from an index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from earthgazer_core.db.tables import CaptureRow, LocationRow, TaskExecutionRow
+from earthgazer_tui.fleet.live import sanitise
+from earthgazer_tui.fleet.live.observations import Progress
+
+LIVE = ("PENDING", "RECEIVED", "STARTED", "RETRY", "PROGRESS")
+"""States of the partial index of live executions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the database counted."""
+
+    captures: int
+    """Captures in work."""
+    workflows: int
+    """Runs in work."""
+    failed: int
+    """Failures not dismissed."""
+    oldest_waiting_at: datetime | None
+    """When the oldest message that nobody received was sent."""
+    progress: Mapping[str, Progress]
+    """Of the tasks that run, by id."""
+    is_empty: bool
+    """Whether no place is watched and no capture known."""
+
+
+def count(session: Session, running: Sequence[str]) -> Counts:
+    """Return the counts, and the progress of those running tasks."""
+    table = TaskExecutionRow
+    captures, workflows, oldest = session.execute(
+        select(
+            func.count(table.capture_id.distinct()),
+            func.count(table.run_id.distinct()),
+            func.min(table.sent_at).filter(table.state == "PENDING", table.eta.is_(None)),
+        ).where(table.state.in_(LIVE))
+    ).one()
+    failed = session.scalar(
+        select(func.count()).where(table.state == "FAILURE", table.dismissed_at.is_(None))
+    )
+    is_empty = not session.scalar(select(exists(select(CaptureRow.id)) | exists(select(LocationRow.id))))
+    rows = session.execute(
+        select(table.task_id, table.name, table.percent, table.stage).where(
+            table.task_id.in_(running), table.state.in_(LIVE)
+        )
+    )
+    progress = {
+        row.task_id: Progress(sanitise.name(row.name), row.percent, sanitise.line(row.stage or "", 80))
+        for row in rows
+    }
+    return Counts(captures, workflows, failed or 0, oldest, progress, is_empty)

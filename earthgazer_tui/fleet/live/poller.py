@@ -1,0 +1,251 @@
+"""Looks at what tells nothing by itself: queue depths, workers' own words, the database, the stack."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from earthgazer_core.operations.broker import BrokerSnapshot, RedisBroker
+from earthgazer_core.operations.mailbox import Mailbox
+from earthgazer_core.operations.workers import WorkerReport, enable_events, survey
+
+from earthgazer_tui.fleet.errors import FleetError
+from earthgazer_tui.fleet.live.badges import count
+from earthgazer_tui.fleet.live.events_state import EventsState
+from earthgazer_tui.fleet.live.locations import list_freshness
+from earthgazer_tui.fleet.live.names import Names
+from earthgazer_tui.fleet.live.observations import HISTORY_S, Observations, ReportSeen, ServiceWatch
+from earthgazer_tui.fleet.live.reader import Reader
+from earthgazer_tui.fleet.live.runner import Runner
+from earthgazer_tui.fleet.live.services import Services
+from earthgazer_tui.fleet.models import Alert, Badges
+
+QUEUES_EVERY_S = 0.5
+NAMES_EVERY_S = 5.0
+WORKERS_EVERY_S = 2.5
+CENSUS_EVERY_S = 10.0
+DATABASE_EVERY_S = 1.0
+FRESHNESS_EVERY_S = 20.0
+STACK_EVERY_S = 2.0
+SURVEY_TIMEOUT_S = 1.0
+_BACKOFF_S = (0.5, 5.0)
+_CALL_S = 12.0
+
+FIRST_STEPS = "Nothing is watched yet: press F to discover and process the sandbox location."
+
+
+class Poller:
+    """Asks on a schedule, notes what it hears, and comes back by itself after any outage."""
+
+    def __init__(
+        self,
+        services: Services,
+        state: EventsState,
+        names: Names,
+        seen: Observations,
+        runner: Runner,
+        on_change: Callable[[], None],
+        *,
+        is_read_only: bool,
+    ) -> None:
+        self._services = services
+        self._state = state
+        self._names = names
+        self._seen = seen
+        self._runner = runner
+        self._on_change = on_change
+        self._is_read_only = is_read_only
+        self._reader = Reader(services.database)
+        self._broker: RedisBroker | None = None
+        self._mailbox: Mailbox | None = None
+        self._queue_names: tuple[str, ...] = ()
+        self._asked: dict[str, int | None] = {}
+        self._missing: dict[str, set[str]] = {}
+        self._next: dict[str, float] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to look."""
+        loops: list[Awaitable[None]] = []
+        if self._services.is_redis:
+            loops.append(self._repeat(QUEUES_EVERY_S, self._look_at_queues, self._seen.broker))
+            loops.append(self._repeat(WORKERS_EVERY_S, self._ask_workers, None))
+        if self._services.database is not None:
+            loops.append(self._repeat(DATABASE_EVERY_S, self._ask_database, self._seen.database))
+        if self._services.embedded is not None:
+            loops.append(self._repeat(STACK_EVERY_S, self._ask_stack, None))
+        self._tasks = [asyncio.ensure_future(loop) for loop in loops]  # type: ignore[arg-type]
+
+    async def stop(self) -> None:
+        """Look no more and give back what the broker lent us."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        with suppress(FleetError):
+            await self._runner.run(3.0, self._let_go)
+
+    def _let_go(self) -> None:
+        if self._mailbox is not None:
+            self._mailbox.close()
+        if self._broker is not None:
+            self._broker.close()
+
+    async def _repeat(
+        self, every_s: float, look: Callable[[], Awaitable[None]], watch: ServiceWatch | None
+    ) -> None:
+        pause_s = _BACKOFF_S[0]
+        while True:
+            try:
+                await look()
+            except FleetError as error:
+                if watch is not None:
+                    watch.down(str(error))
+                    self._note_broker(watch, is_up=False)
+                self._on_change()
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, _BACKOFF_S[1])
+                continue
+            if watch is not None:
+                watch.up()
+                self._note_broker(watch, is_up=True)
+            pause_s = _BACKOFF_S[0]
+            self._on_change()
+            await asyncio.sleep(every_s)
+
+    def _note_broker(self, watch: ServiceWatch, *, is_up: bool) -> None:
+        """Keep since when workers could have been heard: an outage of the broker is not their fault."""
+        seen = self._seen
+        if watch is not seen.broker:
+            return
+        if is_up and seen.broker_down_since is not None:
+            seen.broker_up_since, seen.broker_down_since = time.monotonic(), None
+        elif not is_up and seen.broker_down_since is None:
+            seen.broker_down_since = time.monotonic()
+
+    def _is_due(self, what: str, every_s: float) -> bool:
+        now = time.monotonic()
+        if now < self._next.get(what, 0.0):
+            return False
+        self._next[what] = now + every_s
+        return True
+
+    # ── the broker ────────────────────────────────────────────────────────
+    async def _look_at_queues(self) -> None:
+        consumed = {queue for kept in self._seen.reports.values() for queue in kept.report.queues}
+        is_new = not consumed <= set(self._queue_names)
+        refresh = self._is_due("names", NAMES_EVERY_S) or is_new
+        snapshot = await self._runner.run(_CALL_S, self._depths, refresh, tuple(sorted(consumed)))
+        self._seen.queues = snapshot
+        if self._is_due("history", 1.0):
+            for queue in snapshot.queues:
+                self._seen.history.setdefault(queue.name, deque(maxlen=HISTORY_S)).append(queue.depth)
+        if not any(queue.depth for queue in snapshot.queues) and self._state.waiting:
+            with self._state.lock:
+                self._state.reset_waiting()
+
+    def _depths(self, refresh: bool, consumed: tuple[str, ...]) -> BrokerSnapshot:
+        if self._broker is None:
+            assert self._services.app is not None  # noqa: S101 - started only where there is one
+            self._broker = RedisBroker(self._services.app)
+        if refresh or not self._queue_names:
+            self._queue_names = self._broker.queue_names(consumed)
+        return self._broker.snapshot(self._queue_names)
+
+    # ── workers ───────────────────────────────────────────────────────────
+    async def _ask_workers(self) -> None:
+        # Those heard of answer within milliseconds; once in a while all are asked, with the whole time
+        # limit, to hear of workers that send no heartbeats.
+        known = self._known() if not self._is_due("census", CENSUS_EVERY_S) else ()
+        loop = asyncio.get_running_loop()
+
+        def heard(report: WorkerReport) -> None:
+            loop.call_soon_threadsafe(self._take, report)
+
+        await self._runner.run(_CALL_S, self._survey, known, heard)
+        self._seen.is_surveyed = True
+        if not self._is_read_only:
+            await self._ask_for_events()
+
+    def _known(self) -> tuple[str, ...]:
+        with self._state.lock:
+            return tuple(
+                self._names.real(worker.hostname)
+                for worker in self._state.workers.values()
+                if not worker.is_stopped
+            )
+
+    def _box(self) -> Mailbox:
+        if self._mailbox is None:
+            assert self._services.app is not None  # noqa: S101 - started only where there is one
+            self._mailbox = Mailbox(self._services.app)
+        return self._mailbox
+
+    def _survey(self, known: tuple[str, ...], heard: Callable[[WorkerReport], None]) -> None:
+        survey(self._box(), known, SURVEY_TIMEOUT_S, heard)
+
+    def _take(self, report: WorkerReport) -> None:
+        """Note what a worker said of itself; runs on the event loop."""
+        now = time.monotonic()
+        hostname = self._names.show(report.hostname)
+        active = {task.task_id for task in report.active}
+        with self._state.lock:
+            worker = self._state.note_seen(hostname, now)
+            # What it doesn't run by its own words, twice, ended while we could not hear of it.
+            missing = set(worker.running) - active
+            for task_id in missing & self._missing.get(hostname, set()):
+                del worker.running[task_id]
+            self._missing[hostname] = missing
+        self._seen.reports = {**self._seen.reports, hostname: ReportSeen(report, now)}
+        self._on_change()
+
+    async def _ask_for_events(self) -> None:
+        with self._state.lock:
+            wanted = {
+                worker.hostname: worker.pid
+                for worker in self._state.workers.values()
+                if not worker.is_stopped and self._asked.get(worker.hostname, -1) != worker.pid
+            }
+        if wanted:
+            expected = tuple(self._names.real(name) for name in wanted)
+            await self._runner.run(_CALL_S, enable_events, self._box(), expected)
+            self._asked.update(wanted)
+
+    # ── database and stack ────────────────────────────────────────────────
+    async def _ask_database(self) -> None:
+        with self._state.lock:
+            running = [task_id for worker in self._state.workers.values() for task_id in worker.running]
+        found = await self._runner.run(_CALL_S, self._reader.read, count, running[:500])
+        seen = self._seen
+        seen.badges = Badges(captures=found.captures, workflows=found.workflows, failed=found.failed)
+        seen.oldest_waiting_at = found.oldest_waiting_at
+        seen.progress = found.progress
+        seen.first_steps = FIRST_STEPS if found.is_empty and self._offers_sandbox else ""
+        if self._is_due("freshness", FRESHNESS_EVERY_S):
+            places = await self._runner.run(_CALL_S, self._reader.read, list_freshness)
+            told = Counter(place.status for place in places if place.is_overdue)
+            seen.overdue = tuple(
+                Alert("warning", f"{place.name}: {place.status}: {place.reason}", "2 shows the captures")
+                for place in places[:3]
+                if place.is_overdue
+            )
+            if (more := sum(told.values()) - len(seen.overdue)) > 0:
+                seen.overdue += (Alert("warning", f"{more} more places are overdue", "2 shows the captures"),)
+
+    @property
+    def _offers_sandbox(self) -> bool:
+        return self._services.settings.catalog.kind == "sandbox" and not self._is_read_only
+
+    async def _ask_stack(self) -> None:
+        embedded = self._services.embedded
+        assert embedded is not None  # noqa: S101 - started only where there is one
+        status = await self._runner.run(_CALL_S, embedded.client.status)
+        self._seen.local_names = {
+            self._names.show(process.hostname): process.name
+            for process in status.processes
+            if process.kind == "worker" and process.hostname is not None
+        }

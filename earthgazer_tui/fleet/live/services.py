@@ -1,0 +1,164 @@
+"""What to attach to: named services, configured ones, or the embedded stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+
+from earthgazer_core.celery_app import make_app
+from earthgazer_core.db.session import Database, make_engine
+from earthgazer_core.settings import EarthGazerSettings, load_settings
+from earthgazer_core.stack.client import Lease, StackClient
+from earthgazer_core.stack.models import StartStep
+from earthgazer_tui.fleet.live import sanitise
+from earthgazer_tui.fleet.live.options import LiveOptions
+
+_PREFIX = "EARTHGAZER__"
+_SOCKET_OPTIONS = {"socket_connect_timeout": 3.0, "socket_timeout": 10.0, "socket_keepalive": True}
+"""A console must notice a broker that went silent; a worker has other means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """An embedded stack that we hold on to."""
+
+    client: StackClient
+    """Speaks to its supervisor."""
+    lease: Lease
+    """While it is held, the stack stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What we are attached to; nothing of it is connected yet."""
+
+    context: str
+    """``embedded``, ``configured`` or ``foreign``."""
+    settings: EarthGazerSettings
+    """Settings that reach it."""
+    app: Celery | None
+    """The app that speaks to the broker; None where no broker is configured."""
+    database: Database | None
+    """The database; None where none is configured."""
+    embedded: Embedded | None
+    """The stack, where it is ours to stop."""
+    broker_label: str
+    """Where the broker is, without secrets."""
+    database_label: str
+    """Where the database is, without secrets."""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the fleet is not known to be EarthGazer's."""
+        return self.context == "foreign"
+
+    @property
+    def is_redis(self) -> bool:
+        """Whether the broker speaks Redis."""
+        return self.app is not None and _speaks_redis(str(self.app.conf.broker_url))
+
+
+def resolve(options: LiveOptions, on_step: Callable[[StartStep], None]) -> Services:
+    """Return what the options ask for, starting the embedded stack if it is that; blocks.
+
+    Raises:
+        earthgazer_core.errors.EarthGazerError: settings are wrong, or the stack can't be started.
+    """
+    named = options.broker_url is not None or options.database_url is not None
+    settings = load_settings()
+    is_configured = settings.celery.is_configured or settings.database.is_configured
+    if named or (is_configured and options.state_dir is None):
+        return _configured(options, settings)
+    return _embedded(options, on_step)
+
+
+def _embedded(options: LiveOptions, on_step: Callable[[StartStep], None]) -> Services:
+    client = StackClient(options.state_dir)
+    environment = client.ensure_running(on_step, detach=options.detach, wait_for_workers=False)
+    settings = settings_of(environment.variables)
+    return Services(
+        context="embedded",
+        settings=settings,
+        app=_own_app(settings),
+        database=_database(settings),
+        embedded=Embedded(client, client.attach()),
+        broker_label="embedded Valkey",
+        database_label="embedded Postgres",
+    )
+
+
+def _configured(options: LiveOptions, settings: EarthGazerSettings) -> Services:
+    if options.broker_url is not None:
+        # A result backend of the settings belongs to the broker of the settings.
+        update = {"broker_url": SecretStr(options.broker_url), "result_backend": None}
+        settings = settings.model_copy(update={"celery": settings.celery.model_copy(update=update)})
+    if options.database_url is not None:
+        database = settings.database.model_copy(update={"url": SecretStr(options.database_url)})
+        settings = settings.model_copy(update={"database": database})
+    is_foreign = not settings.database.is_configured
+    app: Celery | None = None
+    if (broker_url := settings.celery.broker_url) is not None:
+        app = _foreign_app(broker_url.get_secret_value()) if is_foreign else _own_app(settings)
+    return Services(
+        context="foreign" if is_foreign else "configured",
+        settings=settings,
+        app=app,
+        database=_database(settings),
+        embedded=None,
+        broker_label=_broker_label(settings),
+        database_label=_database_label(settings),
+    )
+
+
+def settings_of(variables: Mapping[str, str]) -> EarthGazerSettings:
+    """Return the settings that these variables describe; the environment's hold for what they leave out."""
+    nested: dict[str, dict[str, str]] = {}
+    for name, value in variables.items():
+        group, _, key = name.removeprefix(_PREFIX).lower().partition("__")
+        if name.startswith(_PREFIX) and key:
+            nested.setdefault(group, {})[key] = value
+    values: dict[str, Any] = dict(nested)
+    return EarthGazerSettings(**values)
+
+
+def _own_app(settings: EarthGazerSettings) -> Celery:
+    app = make_app(settings)
+    if _speaks_redis(str(app.conf.broker_url)):
+        app.conf.broker_transport_options = {**app.conf.broker_transport_options, **_SOCKET_OPTIONS}
+    return app
+
+
+def _foreign_app(broker_url: str) -> Celery:
+    app = Celery("earthgazer-console", broker=broker_url, set_as_current=False)
+    if _speaks_redis(broker_url):
+        app.conf.update(result_backend=broker_url, broker_transport_options=dict(_SOCKET_OPTIONS))
+    return app
+
+
+def _speaks_redis(broker_url: str) -> bool:
+    return broker_url.startswith(("redis", "rediss", "sentinel", "socket"))
+
+
+def _database(settings: EarthGazerSettings) -> Database | None:
+    if not settings.database.is_configured:
+        return None
+    return Database(make_engine(settings.database, pool_size=4))
+
+
+def _broker_label(settings: EarthGazerSettings) -> str:
+    if settings.celery.broker_url is None:
+        return "none is configured"
+    return sanitise.url(settings.celery.broker_url.get_secret_value()).replace("***@", "")
+
+
+def _database_label(settings: EarthGazerSettings) -> str:
+    if not settings.database.is_configured:
+        return "none is configured"
+    url = settings.database.sqlalchemy_url()
+    host = url.host or make_url(url).query.get("host") or "local"
+    return sanitise.line(f"{host}{f':{url.port}' if url.port else ''}/{url.database or ''}")
