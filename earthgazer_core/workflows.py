@@ -186,7 +186,7 @@ def _recipe(
 
 
 def _publish(name: str, parameters: Mapping[str, Any], canvas: Signature[Any]) -> WorkflowResult:
-    app = current_app._get_current_object()
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
     # configured first, because that installs the recorder which has to see the run begin
     app.conf.broker_url  # noqa: B018
     try:

@@ -83,6 +83,17 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
+def leaf_name(task_name: str) -> str:
+    """Return the last part of a task's dotted name: ``compute_ndvi`` of ``earthgazer.cpu.compute_ndvi``."""
+    return task_name.rsplit(".", 1)[-1] or task_name
+
+
+def short_date(moment: datetime, now: datetime) -> str:
+    """Return a moment in UTC in eleven cells: ``11-14 11:23``, or ``2025-11-14`` of another year."""
+    moment = moment.astimezone(UTC)
+    return moment.strftime("%m-%d %H:%M" if moment.year == now.year else "%Y-%m-%d")
+
+
 def mission_name(mission: str) -> str:
     """Return a mission's short name: ``S2A`` for SENTINEL-2A, ``L8`` for LANDSAT_8; others as they are."""
     name = mission.upper().replace("_", "-")

@@ -72,7 +72,7 @@ class StacApiCatalog:
                 if left <= 0:
                     self._on_problem(
                         CatalogError(
-                            f"{self.name}: the first {self._settings.max_items} items were taken and there may"
+                            f"{self.name}: the first {self._settings.max_items} items were taken, there may"
                             " be more; narrow the dates or raise EARTHGAZER__CATALOG__MAX_ITEMS"
                         )
                     )

@@ -26,7 +26,7 @@ def captures() -> None:
 @click.pass_obj
 def discover(
     context: CliContext, location_ids: tuple[int, ...], mission_filter: str | None, wait: bool, as_json: bool
-) -> int:
+) -> None:
     """Ask the catalogue for new captures of the watched places."""
     from earthgazer_core.cli.waiting import report
     from earthgazer_core.db.repositories import locations
@@ -36,7 +36,7 @@ def discover(
         locations.find(session, ids=location_ids or None)
     with context.publishing():
         result = discover_workflow(location_ids or None, mission_filter)
-    return report(context, result, wait=wait, as_json=as_json)
+    click.get_current_context().exit(report(result, wait=wait, as_json=as_json))
 
 
 @captures.command()
@@ -148,8 +148,8 @@ def show(context: CliContext, capture_id: int, as_json: bool) -> None:
         "",
         *table(("band", "bytes", "href"), ([a["band"], a["bytes"], a["href"]] for a in data["assets"])),
     ]
-    lines += ["", *table(("id", "kind", "outcome", "uri"),
-                         ([a["id"], a["kind"], a["outcome"], a["uri"]] for a in data["artifacts"]))]  # fmt: skip
+    columns = ("id", "kind", "outcome", "uri")
+    lines += ["", *table(columns, ([one[column] for column in columns] for one in data["artifacts"]))]
     emit(data, as_json, lines)
 
 

@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earthgazer_core.settings import EarthGazerSettings, load_settings
-
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
@@ -34,6 +32,9 @@ class CliContext:
     @cached_property
     def settings(self) -> EarthGazerSettings:
         """The settings."""
+        # here, because help and completion should not wait for it
+        from earthgazer_core.settings import load_settings
+
         found = load_settings()
         if found.celery.is_configured or found.database.is_configured:
             return found

@@ -5,9 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from earthgazer_core.cli.context import CliContext
 from earthgazer_core.cli.output import DONE, FAILED, emit, note
 from earthgazer_core.errors import ServiceUnavailableError
 
@@ -20,11 +17,18 @@ POLL_S = 0.1
 """Between two looks at the result backend."""
 
 
-def report(context: CliContext, result: WorkflowResult, *, wait: bool, as_json: bool) -> int:
+def report(result: WorkflowResult, *, wait: bool, as_json: bool) -> int:
     """Print a workflow that was started, with ``wait`` how it ended, and return the exit code.
 
     Ctrl-C ends the waiting, not the workflow.
     """
+    try:
+        return _report(result, wait=wait, as_json=as_json)
+    finally:
+        _let_go(result)
+
+
+def _report(result: WorkflowResult, *, wait: bool, as_json: bool) -> int:
     data: dict[str, Any] = {"run_id": result.run_id, "task_id": result.id}
     if not wait:
         emit(data, as_json, [f"started run {result.run_id}"])
@@ -40,7 +44,7 @@ def report(context: CliContext, result: WorkflowResult, *, wait: bool, as_json: 
     note(f"run {result.run_id} failed:")
     for failure in failures:
         note(f"  {failure['error']}")
-    click.get_current_context().exit(FAILED)
+    return FAILED
 
 
 def _wait(result: WorkflowResult) -> AsyncResult[Any] | None:
@@ -66,7 +70,7 @@ def _steps(result: AsyncResult[Any]) -> list[AsyncResult[Any]]:
     Members of a chord are left out: when all of them have ended, its body tells that one has failed.
     """
     steps = [result]
-    parent = result.parent
+    parent: Any = result.parent
     while parent is not None:
         if not hasattr(parent, "results"):
             steps.append(parent)
@@ -77,14 +81,28 @@ def _steps(result: AsyncResult[Any]) -> list[AsyncResult[Any]]:
 def _failures(result: WorkflowResult) -> list[dict[str, Any]]:
     """Return the members of the last chord that failed, where the result knows them."""
     members = getattr(result.parent, "results", None) or []
-    failures = []
-    for member in members:
-        for step in _steps(member):
-            if step.state in ("FAILURE", "REVOKED"):
-                failures.append({"task_id": step.id, "state": step.state, "error": _said(step)})
+    failures = [
+        {"task_id": step.id, "state": step.state, "error": _said(step)}
+        for member in members
+        for step in _steps(member)
+        if step.state in ("FAILURE", "REVOKED")
+    ]
     # a failed step marks the later ones of its chain with the same error
     return list({failure["error"]: failure for failure in failures}.values())
 
 
 def _said(step: AsyncResult[Any]) -> str:
     return str(step.result) or type(step.result).__name__
+
+
+def _let_go(result: Any) -> None:
+    """Keep results from unsubscribing when they are collected: at exit, that would connect once more."""
+    todo, seen = [result], set()
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        todo += [one.parent, *(getattr(one, "results", None) or [])]
+        if hasattr(one, "backend") and not hasattr(one, "results"):
+            one.backend = None

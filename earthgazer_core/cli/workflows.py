@@ -37,7 +37,7 @@ _wait = click.option("--wait", is_flag=True, help="Wait for the end; exit code 1
 def process(
     context: CliContext, capture_ids: tuple[int, ...], indices: str, bands: str | None, bbox: str | None,
     force: bool, no_analysis: bool, wait: bool, as_json: bool,
-) -> int:  # fmt: skip
+) -> None:  # fmt: skip
     """Process captures: download, stack and crop, indices, true colour."""
     from earthgazer_core.cli.waiting import report
     from earthgazer_core.db.repositories import captures
@@ -55,7 +55,7 @@ def process(
             result = process_multiple_captures_workflow(
                 capture_ids, run_temporal_analysis=not no_analysis, **common
             )
-    return report(context, result, wait=wait, as_json=as_json)
+    click.get_current_context().exit(report(result, wait=wait, as_json=as_json))
 
 
 @workflows.command("full-pipeline")
@@ -71,7 +71,7 @@ def process(
 def full_pipeline(
     context: CliContext, location_ids: tuple[int, ...], mission_filter: str | None, indices: str,
     bands: str | None, bbox: str | None, force: bool, wait: bool, as_json: bool,
-) -> int:  # fmt: skip
+) -> None:  # fmt: skip
     """Discover, back up, process and analyse the watched places."""
     from earthgazer_core.cli.waiting import report
     from earthgazer_core.db.repositories import locations
@@ -84,7 +84,7 @@ def full_pipeline(
             location_ids or None, _names(bands), _bounds(bbox), mission_filter,
             indices=_names(indices) or (), force=force,
         )  # fmt: skip
-    return report(context, result, wait=wait, as_json=as_json)
+    click.get_current_context().exit(report(result, wait=wait, as_json=as_json))
 
 
 @workflows.command()
@@ -99,7 +99,7 @@ def full_pipeline(
 def reprocess(
     context: CliContext, mission_filter: str | None, limit: int | None, indices: str, bands: str | None,
     bbox: str | None, wait: bool, as_json: bool,
-) -> int:  # fmt: skip
+) -> None:  # fmt: skip
     """Make the products of captures that we hold once more."""
     from earthgazer_core.cli.waiting import report
     from earthgazer_core.workflows import reprocess_existing_captures_workflow
@@ -108,7 +108,7 @@ def reprocess(
         result = reprocess_existing_captures_workflow(
             mission_filter, limit, _names(bands), _bounds(bbox), indices=_names(indices) or ()
         )
-    return report(context, result, wait=wait, as_json=as_json)
+    click.get_current_context().exit(report(result, wait=wait, as_json=as_json))
 
 
 @workflows.command("list")
@@ -120,14 +120,14 @@ def list_(context: CliContext, limit: int, as_json: bool) -> None:
     from earthgazer_core.db.repositories import runs
 
     with context.session() as session:
-        data = [
-            {"run_id": run.run_id, "name": run.name, "created_at": run.created_at, "states": states}
-            for run, states in runs.newest(session, limit)
-        ]
-    columns = ("run_id", "name", "created_at", "states")
+        found = runs.newest(session, limit)
+    data = [
+        {"run_id": run.run_id, "name": run.name, "created_at": run.created_at, "states": states}
+        for run, states in found
+    ]
     lines = table(
         ("run", "workflow", "started", "tasks"),
-        ([_counts(run[name]) if name == "states" else run[name] for name in columns] for run in data),
+        ((run.run_id, run.name, run.created_at, _counts(states)) for run, states in found),
     )
     emit(data, as_json, lines)
 
@@ -144,8 +144,9 @@ def show(context: CliContext, run_id: str, as_json: bool) -> None:
         run = runs.get(session, run_id)
         tasks = [
             {
-                "task_id": task.task_id, "name": task.name, "state": task.state, "capture_id": task.capture_id,
-                "percent": task.percent, "stage": task.stage, "runtime_s": task.runtime_s,
+                "task_id": task.task_id, "name": task.name, "state": task.state,
+                "capture_id": task.capture_id, "percent": task.percent, "stage": task.stage,
+                "runtime_s": task.runtime_s,
                 "error": f"{task.error_type}: {task.error_message}" if task.error_type else None,
             }
             for task in runs.tasks(session, run_id)

@@ -94,6 +94,20 @@ class StackClient:
         self._lease: Lease | None = None
         self._supervisor: _Supervisor | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of a lease that starting took and nobody asked for, as a lost link would."""
+        if self._lease is not None:
+            self._lease.release(None)
+            self._lease = None
+
     @property
     def state_dir(self) -> Path:
         """The state directory, made if need be.
@@ -142,6 +156,11 @@ class StackClient:
         for event in self._stream("watch", _START_S, until=["up"] if wait_for_workers else ["up", "usable"]):
             _report(event, on_step)
         return StackEnv(self.state_dir, was_started, self.env())
+
+    def watch_start(self, on_step: Callable[[StartStep], None]) -> None:
+        """Report the steps of the start, those told before included, until all workers are seen or failed."""
+        for event in self._stream("watch", _START_S, until=["up"]):
+            _report(event, on_step)
 
     def attach(self) -> Lease:
         """Return the lease that starting took, or a new one; the caller keeps it for as long as it stays.

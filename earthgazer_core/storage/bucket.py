@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from earthgazer_core.domain.progress import Progress, ProgressSink
-from earthgazer_core.errors import InvalidInputError, StorageError
+from earthgazer_core.errors import InvalidInputError, RefusedError, StorageError
 from earthgazer_core.settings import StorageSettings
 from earthgazer_core.storage.bucket_source import BucketSource
 from earthgazer_core.storage.checksum import open_regular
@@ -26,6 +27,19 @@ _NOTED: Final = "sha256"
 _PART_BYTES: Final = 8 * 1024 * 1024
 
 
+_threads_of: set[int] = set()
+"""The process in which obstore's threads run; empty until there are any."""
+
+
+def _refuse_after_fork() -> None:
+    # obstore's threads stay behind in the parent, and a call in the child waits for them for ever.
+    if _threads_of - {os.getpid()}:
+        raise RefusedError(
+            "object storage was used before this process was forked off; start workers first, or use spawn"
+        )
+    _threads_of.add(os.getpid())
+
+
 def open_bucket(url: str, settings: StorageSettings, *, is_signed: bool = True) -> ObjectStore:
     """Return obstore's view of ``s3://bucket[/prefix]`` or ``gs://bucket[/prefix]``.
 
@@ -33,7 +47,9 @@ def open_bucket(url: str, settings: StorageSettings, *, is_signed: bool = True) 
 
     Raises:
         InvalidInputError: the address is of another kind, or a setting can't be right.
+        RefusedError: this process was forked off one that had a bucket open.
     """
+    _refuse_after_fork()
     from obstore.exceptions import BaseError
     from obstore.store import GCSStore, S3Store
 
@@ -82,6 +98,7 @@ class Bucket:
     def _store(self) -> ObjectStore:
         if self._opened is None:
             self._opened = open_bucket(self._root_url, self._settings)
+        _refuse_after_fork()
         return self._opened
 
     def uri(self, key: str) -> str:

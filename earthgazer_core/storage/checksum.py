@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -28,7 +29,8 @@ def open_regular(path: Path) -> IO[bytes]:
     except FileNotFoundError:
         raise NotFoundError(f"{path} does not exist") from None
     except OSError as error:
-        raise StorageError(f"{path} can't be read: {error.strerror}") from error
+        reason = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+        raise StorageError(f"{path} can't be read: {reason}") from error
     file = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         file.close()

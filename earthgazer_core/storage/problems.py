@@ -40,8 +40,8 @@ def storage_problems(uri: str) -> Iterator[None]:
     except (PermissionDeniedError, UnauthenticatedError):
         raise StorageError(
             f"{uri} refuses access: check EARTHGAZER__STORAGE__S3_ACCESS_KEY_ID and"
-            " EARTHGAZER__STORAGE__S3_SECRET_ACCESS_KEY; for a bucket whose requesters pay, agree to that with"
-            " EARTHGAZER__STORAGE__S3_REQUESTER_PAYS=true"
+            " EARTHGAZER__STORAGE__S3_SECRET_ACCESS_KEY; for a bucket whose requesters pay, agree to that"
+            " with EARTHGAZER__STORAGE__S3_REQUESTER_PAYS=true"
         ) from None
     except PreconditionError as error:
         raise ServiceUnavailableError(f"{uri} changed while it was read") from error

@@ -126,7 +126,10 @@ def _read(its_mission: Mission, band: str, path: Path) -> tuple[float | None, fl
         if dataset.crs is None:
             return (*declared, None)
         try:
-            bounds = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds, densify_pts=_DENSIFY_POINTS)
+            left, bottom, right, top = dataset.bounds
+            bounds = transform_bounds(  # type: ignore[no-untyped-call]
+                dataset.crs, "EPSG:4326", left, bottom, right, top, _DENSIFY_POINTS
+            )
         except RasterioError as error:
             raise RasterError(f"{path}: its place on Earth can't be told ({error})") from error
     west, south, east, north = bounds

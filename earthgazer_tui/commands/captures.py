@@ -25,6 +25,15 @@ def _warning(captures: Sequence[CaptureRow]) -> str:
     return f"{counted(busy, 'capture')} of these already in work" if busy else ""
 
 
+class OpenCapture(Command):
+    """Open the capture under the cursor: statistics, series, picture, facts."""
+
+    id = "capture.open"
+    key = "enter"
+    title = "Open"
+    action = "open_row"
+
+
 class ProcessCaptures(FleetCommand[CaptureRow]):
     """Process the marked captures, or the one under the cursor; what is made already is kept."""
 
@@ -88,7 +97,7 @@ class NextView(Command):
 
     id = "capture.next-view"
     key = "tab,right"
-    title = "Next view"
+    title = "View"
     action = "next_view"
 
 
@@ -107,7 +116,7 @@ class SwitchPreview(Command):
 
     id = "capture.preview"
     key = "v"
-    title = "NDVI/RGB"
+    title = "Picture"
     action = "switch_preview"
 
 

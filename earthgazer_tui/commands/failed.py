@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from earthgazer_tui.commands.command import FleetCommand
+from earthgazer_tui.commands.command import Command, FleetCommand
 from earthgazer_tui.commands.question import Question
 from earthgazer_tui.fleet.models import ActionResult, RetryPlanItem, TaskRow
 from earthgazer_tui.fleet.protocol import Fleet
-from earthgazer_tui.wording import counted
+from earthgazer_tui.wording import counted, leaf_name
 
 FINISHED = frozenset({"SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED"})
 """States in which a task has ended."""
@@ -20,13 +20,22 @@ def _ids(tasks: Sequence[TaskRow]) -> list[str]:
 
 def _describe(task: TaskRow) -> str:
     capture = f" #{task.capture_id}" if task.capture_id is not None else ""
-    return f"{task.name}{capture}  {task.task_id[:8]}  {task.state}"
+    return f"{leaf_name(task.name)}{capture}  {task.task_id[:8]}  {task.state}"
 
 
 def _describe_plan(item: RetryPlanItem) -> str:
     where = f" → {item.queue}" if item.queue else ""
     note = f"  {item.note}" if item.note else ""
-    return f"{item.mode:<8}  {item.name} {item.task_id[:8]}{where}{note}"
+    return f"{item.mode:<8}  {leaf_name(item.name)} {item.task_id[:8]}{where}{note}"
+
+
+class OpenTask(Command):
+    """Open the task under the cursor: traceback, arguments, timeline, retry."""
+
+    id = "task.open"
+    key = "enter"
+    title = "Open"
+    action = "open_row"
 
 
 class RetryTasks(FleetCommand[TaskRow]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from earthgazer_tui.commands.command import FleetCommand
+from earthgazer_tui.commands.command import Command, FleetCommand
 from earthgazer_tui.commands.question import Question
 from earthgazer_tui.fleet.models import ActionResult, RunRow
 from earthgazer_tui.fleet.protocol import Fleet
@@ -17,6 +17,24 @@ ENDED = frozenset({"succeeded", "failed", "cancelled"})
 def unfinished(run: RunRow) -> int:
     """Return how many steps of a run are yet to end."""
     return max(0, run.total - run.done - run.failed)
+
+
+class OpenRun(Command):
+    """Open the run under the cursor as a tree of its steps."""
+
+    id = "run.open"
+    key = "enter"
+    title = "Open"
+    action = "open_row"
+
+
+class OpenStep(Command):
+    """Open the task of the step under the cursor."""
+
+    id = "run.open-step"
+    key = "enter"
+    title = "Open task"
+    action = "open_row"
 
 
 class CancelRun(FleetCommand[RunRow]):

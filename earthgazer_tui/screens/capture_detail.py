@@ -28,7 +28,6 @@ from earthgazer_tui.widgets.capture_facts import (
     NO_CLEAR_PIXELS,
     facts,
     heading,
-    preview_note,
     series_note,
     statistics_lines,
     title,
@@ -89,7 +88,7 @@ class CaptureDetailScreen(FleetScreen):
     def on_mount(self) -> None:
         """Show the first view."""
         self._show_view()
-        self.query_one("#title", Static).update(Content.styled(f"Capture {self.capture_id}…", "$foreground-muted"))
+        self.query_one("#title", Static).update(Content.styled(f"Capture {self.capture_id}…", "$text-muted"))
 
     async def refresh_data(self) -> None:
         """Ask for the capture and show it where anything changed."""
@@ -162,19 +161,17 @@ class CaptureDetailScreen(FleetScreen):
         self.query_one("#series-note", Static).update(series_note(series, 5) if series else "")
 
     def _show_preview(self, detail: CaptureDetail) -> None:
-        kinds = [preview.kind for preview in detail.previews]
-        kind = self._preview_kind if self._preview_kind in kinds else (kinds[0] if kinds else "")
-        self.query_one(PreviewPicture).preview = next((p for p in detail.previews if p.kind == kind), None)
-        self.query_one("#preview-heading", Static).update(
-            heading(f"{kind.upper()} preview".strip(), preview_note(kinds, kind))
-        )
+        note = "░ no data" + ("; v puts the other first" if len(detail.previews) > 1 else "")
+        self.query_one("#preview-heading", Static).update(heading("Preview", note if detail.previews else ""))
+        picture = self.query_one(PreviewPicture)
+        picture.previews, picture.kind = detail.previews, self._preview_kind
 
     def _show_view(self) -> None:
         current = VIEWS[self._view][0]
         for view, _ in VIEWS:
             self.query_one(f"#{view}").set_class(view == current, "-current")
         names = [
-            Content.styled(f" {name} ", "bold reverse" if view == current else "$foreground-muted")
+            Content.styled(f" {name} ", "bold reverse" if view == current else "$text-muted")
             for view, name in VIEWS
         ]
         self.query_one("#views", Static).update(Content(" ").join(names))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.events import Resize
 from textual.types import CSSPathType
 
-from earthgazer_tui.commands.captures import DiscoverCaptures, ProcessCaptures, ReprocessCaptures
+from earthgazer_tui.commands.captures import DiscoverCaptures, OpenCapture, ProcessCaptures, ReprocessCaptures
 from earthgazer_tui.commands.command import Command
 from earthgazer_tui.fleet.models import CaptureRow
 from earthgazer_tui.screens.base import FleetScreen
@@ -24,7 +24,7 @@ from earthgazer_tui.widgets.histogram import ndvi_colour
 from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.plot import plotext
 from earthgazer_tui.widgets.stage_bar import BAR_WIDTH, LEGEND, stage_bar
-from earthgazer_tui.wording import mission_name, percent, utc
+from earthgazer_tui.wording import mission_name, percent, short_date
 
 FRESHNESS_S = 5.0
 """Least seconds between two questions for freshness, which is dearer than the list and changes slowly."""
@@ -39,15 +39,15 @@ def _outcome(row: CaptureRow) -> Content:
     if row.activity:
         return Content.styled(row.activity, "$warning")
     if row.outcome == "no_clear_pixels":
-        return Content.styled("no clear pixel", "$foreground-muted")
+        return Content.styled("no clear pixel", "$text-muted")
     if row.outcome == "failed":
         return Content.styled("failed", "bold $error")
-    return Content.styled("simulated" if row.is_simulated else "", "$foreground-disabled")
+    return Content.styled("simulated" if row.is_simulated else "", "$text-disabled")
 
 
 def _ndvi(row: CaptureRow) -> Content:
     if row.ndvi_mean is None:
-        return Content.styled("–", "$foreground-disabled")
+        return Content.styled("–", "$text-disabled")
     return Content.styled(f"{row.ndvi_mean:.3f}", ndvi_colour(row.ndvi_mean))
 
 
@@ -59,15 +59,15 @@ COLUMNS: tuple[Column[CaptureRow], ...] = (
         None,
         lambda row: ", ".join(row.locations),
         sort_key=lambda row: row.locations,
-        min_width=10,
+        min_width=12,
         max_width=28,
     ),
     Column("mission", "Sat", 4, lambda row: mission_name(row.mission), sort_key=lambda row: row.mission),
     Column(
         "sensed",
-        "Sensed (UTC)",
-        16,
-        lambda row: utc(row.sensing_time),
+        "Sensed UTC",
+        11,
+        lambda row: short_date(row.sensing_time, datetime.now(UTC)),
         sort_key=_sensed,
         sort_descending=True,
     ),
@@ -82,7 +82,7 @@ COLUMNS: tuple[Column[CaptureRow], ...] = (
     Column("stages", "Stages", BAR_WIDTH, lambda row: stage_bar(row.stages)),
     Column("ndvi", "NDVI", 6, _ndvi, align="right", sort_key=lambda row: row.ndvi_mean, sort_descending=True),
     Column("valid", "Valid", 5, lambda row: percent(row.valid_percent), align="right"),
-    Column("outcome", "Now / outcome", None, _outcome, min_width=12, max_width=30),
+    Column("outcome", "Now / outcome", None, _outcome, min_width=14, max_width=30),
     Column("product", "Product", None, lambda row: row.product_id, min_width=30, priority=5),
 )
 
@@ -91,7 +91,12 @@ class CapturesScreen(FleetScreen):
     """Freshness on top, the list of captures below; enter opens one."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "captures.tcss"]
-    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (ProcessCaptures, ReprocessCaptures, DiscoverCaptures)
+    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
+        OpenCapture,
+        ProcessCaptures,
+        ReprocessCaptures,
+        DiscoverCaptures,
+    )
     NEEDS: ClassVar[tuple[str, ...]] = ("database",)
     CAN_FILTER: ClassVar[bool] = True
 
@@ -133,6 +138,10 @@ class CapturesScreen(FleetScreen):
     def subjects(self, command: type[Command]) -> Sequence[Any]:
         """Return the chosen captures; discovery works on all locations."""
         return () if command is DiscoverCaptures else self._captures.chosen
+
+    def action_open_row(self) -> None:
+        """Open the row under the cursor."""
+        self._captures.action_open()
 
     def text_to_copy(self) -> str:
         """Return the product id under the cursor."""

@@ -14,15 +14,14 @@ from textual.types import CSSPathType
 from textual.widgets import Static
 
 from earthgazer_tui.commands.command import Command
-from earthgazer_tui.commands.failed import DismissTasks, RetryTasks, RevokeTasks, TerminateTasks
+from earthgazer_tui.commands.failed import DismissTasks, OpenTask, RetryTasks, RevokeTasks, TerminateTasks
 from earthgazer_tui.fleet.models import TaskRow
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.task_detail import TaskDetailScreen
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.line_table import LineTable
-from earthgazer_tui.widgets.run_tree import short_task_name
 from earthgazer_tui.widgets.task_facts import about
-from earthgazer_tui.wording import clock
+from earthgazer_tui.wording import clock, leaf_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ COLUMNS: tuple[Column[FailedLine], ...] = (
         "task",
         "Task",
         None,
-        lambda line: short_task_name(line.task.name),
+        lambda line: leaf_name(line.task.name),
         sort_key=lambda line: line.task.name,
         min_width=14,
         max_width=26,
@@ -81,6 +80,7 @@ class FailedScreen(FleetScreen):
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "failed.tcss"]
     OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
+        OpenTask,
         RetryTasks,
         DismissTasks,
         RevokeTasks,
@@ -108,6 +108,10 @@ class FailedScreen(FleetScreen):
     def subjects(self, command: type[Command]) -> Sequence[Any]:
         """Return the chosen tasks."""
         return [line.task for line in self._failed.chosen]
+
+    def action_open_row(self) -> None:
+        """Open the row under the cursor."""
+        self._failed.action_open()
 
     def text_to_copy(self) -> str:
         """Return name, id and error of the task under the cursor."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
-from textual.screen import Screen
-
+from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.state.session import Session
 
 SCREENS = {
@@ -19,15 +19,16 @@ SCREENS = {
 }
 
 
-def mode_screens(session: Session) -> dict[str, Callable[[], Screen[None]]]:
+def screen_class(mode: str) -> type[FleetScreen]:
+    """Return the class of a main screen."""
+    found: type[FleetScreen] = getattr(import_module(f"earthgazer_tui.screens.{mode}"), SCREENS[mode])
+    return found
+
+
+def mode_screens(session: Session) -> dict[str, Callable[[], FleetScreen]]:
     """Return a maker of each main screen."""
-    return {mode: _maker(mode, name, session) for mode, name in SCREENS.items()}
+    return {mode: partial(_make, mode, session) for mode in SCREENS}
 
 
-def _maker(mode: str, name: str, session: Session) -> Callable[[], Screen[None]]:
-    def make() -> Screen[None]:
-        module = import_module(f"earthgazer_tui.screens.{mode}")
-        screen: Screen[None] = getattr(module, name)(session)
-        return screen
-
-    return make
+def _make(mode: str, session: Session) -> FleetScreen:
+    return screen_class(mode)(session)

@@ -12,7 +12,7 @@ from textual.types import CSSPathType
 from textual.widgets import Static
 
 from earthgazer_tui.commands.command import Command
-from earthgazer_tui.commands.workflows import CancelRun
+from earthgazer_tui.commands.workflows import CancelRun, OpenStep
 from earthgazer_tui.fleet.models import RunRow
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.task_detail import TaskDetailScreen
@@ -27,7 +27,10 @@ class RunDetailScreen(FleetScreen):
     """The tree of a run; enter opens the task of a step."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "workflows.tcss"]
-    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (CancelRun,)
+    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
+        OpenStep,
+        CancelRun,
+    )
     NEEDS: ClassVar[tuple[str, ...]] = ("database",)
     IS_DETAIL: ClassVar[bool] = True
 
@@ -55,6 +58,10 @@ class RunDetailScreen(FleetScreen):
     def subjects(self, command: type[Command]) -> Sequence[Any]:
         """Return the run."""
         return (self.run_row,)
+
+    def action_open_row(self) -> None:
+        """Open the row under the cursor."""
+        self.query_one(RunTree).action_open()
 
     def text_to_copy(self) -> str:
         """Return the id of the step under the cursor."""

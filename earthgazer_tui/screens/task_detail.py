@@ -47,7 +47,7 @@ class TaskDetailScreen(FleetScreen):
 
     def on_mount(self) -> None:
         """Let the keys scroll."""
-        self.query_one("#task-title", Static).update(Content.styled(f"Task {self.task_id}…", "$foreground-muted"))
+        self.query_one("#task-title", Static).update(Content.styled(f"Task {self.task_id}…", "$text-muted"))
         self.query_one("#task-parts").focus()
 
     async def refresh_data(self) -> None:
@@ -56,10 +56,8 @@ class TaskDetailScreen(FleetScreen):
         if detail == self.detail:
             return
         self.detail = detail
-        error = task_error(detail)
         self.query_one("#task-title", Static).update(task_title(detail.row))
-        self.query_one("#task-error", Static).update(error)
-        self.query_one("#task-error").display = bool(error.plain)
+        self.query_one("#task-error", Static).update(task_error(detail))
         self.query_one("#task-facts", Static).update(task_facts(detail))
 
     def subjects(self, command: type[Command]) -> Sequence[Any]:

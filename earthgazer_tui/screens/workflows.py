@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command
-from earthgazer_tui.commands.workflows import CancelRun
+from earthgazer_tui.commands.workflows import CancelRun, OpenRun
 from earthgazer_tui.fleet.models import RunRow
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.run_detail import RunDetailScreen
@@ -51,9 +51,9 @@ COLUMNS: tuple[Column[RunLine], ...] = (
         min_width=16,
         max_width=40,
     ),
-    Column("subject", "Of", None, lambda line: line.run.subject, min_width=10, max_width=30),
+    Column("subject", "Of", None, lambda line: line.run.subject, min_width=11, max_width=30),
     Column("progress", "Progress", 12, lambda line: run_progress(line.run, 6)),
-    Column("steps", "Steps", None, lambda line: run_steps(line.run), min_width=11, max_width=22),
+    Column("steps", "Steps", 12, lambda line: run_steps(line.run)),
     Column(
         "started",
         "Made (UTC)",
@@ -71,7 +71,10 @@ class WorkflowsScreen(FleetScreen):
     """The list of runs; enter opens one as a tree."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "workflows.tcss"]
-    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (CancelRun,)
+    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
+        OpenRun,
+        CancelRun,
+    )
     NEEDS: ClassVar[tuple[str, ...]] = ("database",)
     CAN_FILTER: ClassVar[bool] = True
 
@@ -97,6 +100,10 @@ class WorkflowsScreen(FleetScreen):
     def subjects(self, command: type[Command]) -> Sequence[Any]:
         """Return the chosen runs."""
         return [line.run for line in self._runs.chosen]
+
+    def action_open_row(self) -> None:
+        """Open the row under the cursor."""
+        self._runs.action_open()
 
     def text_to_copy(self) -> str:
         """Return the id of the run under the cursor."""

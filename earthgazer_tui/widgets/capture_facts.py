@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from textual.content import Content
 
@@ -17,7 +17,7 @@ NO_CLEAR_PIXELS = "Not one clear pixel: an outcome, not an error."
 
 def heading(text: str, note: str = "") -> Content:
     """Return the heading of a part."""
-    return Content.assemble((text, "bold $primary"), ("  " if note else "", ""), (note, "$foreground-muted"))
+    return Content.assemble((text, "bold $primary"), ("  " if note else "", ""), (note, "$text-muted"))
 
 
 def title(detail: CaptureDetail) -> Content:
@@ -65,7 +65,7 @@ def _facts(detail: CaptureDetail) -> Iterator[Content]:
     )
     width = max(len(name) for name, _ in metadata) + 2
     for name, value in metadata:
-        yield Content.assemble((f"  {name:<{width}}", "$foreground-muted"), value)
+        yield Content.assemble((f"  {name:<{width}}", "$text-muted"), value)
     yield Content("")
     yield heading(f"Artifacts ({len(detail.artifacts)})")
     for artifact in detail.artifacts:
@@ -74,25 +74,20 @@ def _facts(detail: CaptureDetail) -> Iterator[Content]:
         yield Content.assemble(
             (f"  {artifact.kind:<9}", "bold"),
             f"{width}×{height}  {size(artifact.size_bytes):>9}  {artifact.crs or 'no CRS'}  ",
-            (utc(artifact.created_at), "$foreground-muted"),
+            (utc(artifact.created_at), "$text-muted"),
             (outcome, "$warning"),
         )
-        yield Content.styled(f"    {artifact.uri}", "$foreground-muted")
+        yield Content.styled(f"    {artifact.uri}", "$text-muted")
     if not detail.artifacts:
-        yield Content.styled("  none yet: P processes the capture", "$foreground-muted")
+        yield Content.styled("  none yet: P processes the capture", "$text-muted")
     yield Content("")
     yield heading(f"Bands ({len(detail.assets)})", "✓ a verified copy is kept")
     for asset in detail.assets:
-        sign = ("✓", "$success") if asset.is_backed_up else ("·", "$foreground-disabled")
-        yield Content.assemble(
-            "  ",
-            sign,
-            (f" {asset.band:<8}", "bold"),
-            f"{size(asset.size_bytes):>9}  ",
-            (asset.href, "$foreground-muted"),
-        )
+        sign = ("✓", "$success") if asset.is_backed_up else ("·", "$text-disabled")
+        yield Content.assemble("  ", sign, (f" {asset.band:<8}", "bold"), f"{size(asset.size_bytes):>9}")
+        yield Content.styled(f"    {asset.href}", "$text-muted")
     if not detail.assets:
-        yield Content.styled("  none known", "$foreground-muted")
+        yield Content.styled("  none known", "$text-muted")
 
 
 def statistics_lines(statistics: IndexStatistics) -> Content:
@@ -111,7 +106,7 @@ def statistics_lines(statistics: IndexStatistics) -> Content:
         ("max", _value(statistics.max)),
     ]
     content = Content("\n").join(
-        Content.assemble((f"{name:<7}", "$foreground-muted"), (f"{value:>13}", "bold" if name == "mean" else ""))
+        Content.assemble((f"{name:<7}", "$text-muted"), (f"{value:>13}", "bold" if name == "mean" else ""))
         for name, value in lines
     )
     outside = [
@@ -131,14 +126,8 @@ def series_note(series: TimeSeries, room: int) -> Content:
     lines = [Content.assemble(("··· trend ", "$warning"), describe_trend(series))]
     if hidden and hidden != len(shown):
         lines.append(Content.styled(f"× {hidden} gaps, the newest:", "$error"))
-    lines += [Content.assemble(("× ", "$error"), (gap, "$foreground-muted")) for gap in shown]
+    lines += [Content.assemble(("× ", "$error"), (gap, "$text-muted")) for gap in shown]
     return Content("\n").join(lines[:room])
-
-
-def preview_note(kinds: Sequence[str], kind: str) -> str:
-    """Return which preview is shown, and the key to the other."""
-    other = next((k for k in kinds if k != kind), None)
-    return f"v shows {other.upper()}" if other else ""
 
 
 def _value(value: float | None) -> str:

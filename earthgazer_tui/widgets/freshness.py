@@ -14,12 +14,12 @@ from earthgazer_tui.wording import age, counted
 
 STATUS_SIGNS = {
     "ok": ("✓", "$success"),
-    "waiting": ("…", "$foreground-muted"),
+    "waiting": ("…", "$text-muted"),
     "overdue": ("!", "bold $error"),
     "failed": ("✗", "bold $error"),
-    "too cloudy": ("☁", "$warning"),
+    "too cloudy": ("≈", "$warning"),
     "not discovered": ("?", "$warning"),
-    "not published": ("–", "$foreground-muted"),
+    "not published": ("–", "$text-muted"),
 }
 """Sign and style of each status."""
 
@@ -32,12 +32,12 @@ _CALM = {"ok", "waiting", "not published"}
 def freshness_line(place: Freshness, now: datetime, width: int) -> Content:
     """Return one line about a place, cut to the width."""
     sign, style = STATUS_SIGNS.get(place.status, ("?", "$warning"))
-    facts = [f"newest {age(place.last_sensing_time, now)}", f"NDVI {age(place.last_success_at, now)}"]
+    facts = [f"NDVI {age(place.last_success_at, now)}"]
     if place.next_expected is not None:
-        facts.append(f"next {age(place.next_expected, now)}")
-    if place.next_expected is not None and place.next_expected < now:
-        facts[-1] = f"due {age(place.next_expected, now)}"
-    mark = ("!", "bold $error") if place.is_overdue else (" ", "")
+        word = "due" if place.next_expected < now else "next"
+        facts.append(f"{word} {age(place.next_expected, now)}")
+    facts.append(f"sensed {age(place.last_sensing_time, now)}")
+    mark = ("!", "bold $error") if place.is_overdue and sign != "!" else (" ", "")
     return Content.assemble(
         mark,
         (f"{sign} ", style),
@@ -45,7 +45,7 @@ def freshness_line(place: Freshness, now: datetime, width: int) -> Content:
         (_cell(place.status, _STATUS_WIDTH), style),
         (place.reason, ""),
         ("  " if place.reason else "", ""),
-        (" · ".join(facts), "$foreground-muted"),
+        (" · ".join(facts), "$text-muted"),
     ).truncate(width, ellipsis=True)
 
 
@@ -77,7 +77,7 @@ class FreshnessList(Widget):
     def render(self) -> Content:
         """Return one line for each place, and one for those folded away."""
         if not self.places:
-            return Content.styled("no active location: `earthgazer locations add` makes one", "$foreground-muted")
+            return Content.styled("no active location: `earthgazer locations add` makes one", "$text-muted")
         now = datetime.now(UTC)
         shown, folded = fold(self.places, self.room)
         lines = [freshness_line(place, now, self.size.width or 80) for place in shown]
@@ -91,4 +91,4 @@ def _folded_line(folded: Sequence[Freshness]) -> Content:
     for place in folded:
         counts[place.status] = counts.get(place.status, 0) + 1
     told = ", ".join(f"{n} {status}" for status, n in counts.items())
-    return Content.styled(f"   and {counted(len(folded), 'more location')}: {told}", "$foreground-muted")
+    return Content.styled(f"   and {counted(len(folded), 'more location')}: {told}", "$text-muted")

@@ -102,7 +102,7 @@ def draw_histogram(statistics: IndexStatistics, width: int, height: int, *, whol
     room = width - label_width - 1
     rows = height - 2
     if room < 8 or rows < 2:
-        return Content.styled("too small to draw", "$foreground-muted")
+        return Content.styled("too small to draw", "$text-muted")
     bins = coarsen(statistics.edges, statistics.counts, room, whole=whole)
     peak = max(bins.counts, default=0)
     columns = max(room // max(len(bins.counts), 1), 1)
@@ -168,7 +168,7 @@ class Histogram(Widget):
     def render(self) -> Content:
         """Return the histogram, or why there is none."""
         if self.statistics is None:
-            return Content.styled("no NDVI yet", "$foreground-muted")
+            return Content.styled("no NDVI yet", "$text-muted")
         if not self.statistics.valid:
             return Content.styled("not one valid pixel: nothing to draw", "$warning")
         return draw_histogram(self.statistics, self.size.width, self.size.height, whole=self.whole)

@@ -31,11 +31,11 @@ ROLE_STYLES: dict[int, str] = {
     Role.POINT: "bold $success",
     Role.TREND: "$warning",
     Role.GAP: "$error",
-    Role.REFERENCE: "$foreground-muted",
+    Role.REFERENCE: "$text-muted",
 }
 """Style of each role, in the theme's words."""
 
-FRAME_STYLE = "$foreground-muted"
+FRAME_STYLE = "$text-muted"
 """Style of axes and their labels."""
 
 

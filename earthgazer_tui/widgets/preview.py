@@ -17,6 +17,9 @@ _OPAQUE = 128
 _MOST_ZOOM = 4
 """Times that a small picture is enlarged at most."""
 
+_GAP = 2
+"""Cells between two pictures."""
+
 Pixel = tuple[int, int, int] | None
 """Red, green and blue; None where there is no data."""
 
@@ -67,7 +70,7 @@ def draw_preview(preview: Preview, width: int, height: int) -> Content:
         return Content.styled("the stored preview is damaged", "$error")
     columns, rows = fitted_size(preview, width, height)
     if not columns:
-        return Content.styled("the stored preview is empty", "$foreground-muted")
+        return Content.styled("the stored preview is empty", "$text-muted")
     picture = resampled(preview, columns, rows)
     parts: list[tuple[str, str]] = []
     for upper, lower in zip(picture[::2], picture[1::2], strict=True):
@@ -95,18 +98,47 @@ def _hex(pixel: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*pixel)
 
 
+def beside(left: Content, right: Content, gap: int) -> Content:
+    """Return two pictures side by side, the left one filled up to its width."""
+    lefts, rights = left.split("\n", allow_blank=True), right.split("\n", allow_blank=True)
+    width = max(line.cell_length for line in lefts)
+    blank = Content("")
+    lines = []
+    for place in range(max(len(lefts), len(rights))):
+        first = lefts[place] if place < len(lefts) else blank
+        second = rights[place] if place < len(rights) else blank
+        lines.append(first.pad_right(width - first.cell_length + gap) + second)
+    return Content("\n").join(lines)
+
+
 class PreviewPicture(Widget):
-    """Draws the preview of an artifact."""
+    """Draws previews of a capture: side by side where there is room, else the chosen kind."""
 
     DEFAULT_CSS = """
     PreviewPicture { width: 1fr; height: 1fr; }
     """
 
-    preview: reactive[Preview | None] = reactive(None)
-    """What to draw."""
+    previews: reactive[tuple[Preview, ...]] = reactive(())
+    """What there is to draw."""
+    kind: reactive[str] = reactive("ndvi")
+    """The kind to draw where there is room for one."""
 
     def render(self) -> Content:
-        """Return the picture, or why there is none."""
-        if self.preview is None:
-            return Content.styled("no preview yet", "$foreground-muted")
-        return draw_preview(self.preview, self.size.width, self.size.height)
+        """Return the pictures under their names, or why there is none."""
+        if not self.previews:
+            return Content.styled("no preview yet", "$text-muted")
+        width, height = self.size.width, self.size.height - 1
+        drawn = self._chosen(width, height)
+        pictures = [_named(preview, width // len(drawn) - _GAP, height) for preview in drawn]
+        return pictures[0] if len(pictures) == 1 else beside(pictures[0], pictures[1], _GAP)
+
+    def _chosen(self, width: int, height: int) -> tuple[Preview, ...]:
+        first = next((p for p in self.previews if p.kind == self.kind), self.previews[0])
+        others = tuple(p for p in self.previews if p is not first)[:1]
+        needed = sum(fitted_size(p, width, height)[0] + _GAP for p in (first, *others))
+        return (first, *others) if needed <= width else (first,)
+
+
+def _named(preview: Preview, width: int, height: int) -> Content:
+    name = Content.styled(preview.kind.upper(), "$text-muted")
+    return Content("\n").join([name, draw_preview(preview, width, height)])

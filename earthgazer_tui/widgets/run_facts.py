@@ -6,14 +6,14 @@ from textual.content import Content
 
 from earthgazer_tui.fleet.models import RunRow
 from earthgazer_tui.widgets.stage_bar import progress_bar
-from earthgazer_tui.wording import counted, percent
+from earthgazer_tui.wording import percent
 
 RUN_SIGNS = {
     "running": ("▸", "bold $warning"),
-    "waiting": ("◦", "$foreground-muted"),
+    "waiting": ("◦", "$text-muted"),
     "succeeded": ("✓", "$success"),
     "failed": ("✗", "bold $error"),
-    "cancelled": ("⊘", "$foreground-muted"),
+    "cancelled": ("⊘", "$text-muted"),
 }
 """Sign and style of each state."""
 
@@ -31,25 +31,24 @@ def run_progress(run: RunRow, width: int) -> Content:
 
 
 def run_steps(run: RunRow) -> Content:
-    """Return how many of the steps are done, and how many failed: ``7/12 1 failed``."""
+    """Return how many of the steps are done, failed and running: ``7/12 ✗1 ▸2``."""
     return Content.assemble(
         f"{run.done}/{run.total}",
-        (f" {run.failed} failed" if run.failed else "", "$error"),
-        (f" {run.running} running" if run.running else "", "$foreground-muted"),
+        (f" ✗{run.failed}" if run.failed else "", "bold $error"),
+        (f" ▸{run.running}" if run.running else "", "$warning"),
     )
 
 
 def run_title(run: RunRow, elapsed: str) -> Content:
     """Return the line on top of a run."""
-    failed = counted(run.failed, "step") + " failed"
     return Content.assemble(
         (run.name, "bold"),
         (f"  {run.subject}" if run.subject else "", "$accent"),
         "  ",
         run_state(run),
         "  ",
-        run_progress(run, 12),
-        f"  {run.done} of {counted(run.total, 'step')}",
-        (f"  {failed}" if run.failed else "", "bold $error"),
-        (f"  {elapsed}", "$foreground-muted"),
+        run_progress(run, 6),
+        "  ",
+        run_steps(run),
+        (f"  {elapsed}", "$text-muted"),
     )

@@ -12,19 +12,10 @@ from earthgazer_tui.fleet.models import RunStep
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.stage_bar import progress_bar
-from earthgazer_tui.wording import span
+from earthgazer_tui.widgets.task_mark import TASK_MARKS
+from earthgazer_tui.wording import leaf_name, span
 
-STEP_SIGNS = {
-    "SUCCESS": ("✓", "done", "$success"),
-    "STARTED": ("▸", "running", "bold $warning"),
-    "PROGRESS": ("▸", "running", "bold $warning"),
-    "RECEIVED": ("◦", "received", "$foreground-muted"),
-    "PENDING": ("◦", "waiting", "$foreground-muted"),
-    "RETRY": ("↻", "retrying", "$warning"),
-    "FAILURE": ("✗", "failed", "bold $error"),
-    "REVOKED": ("⊘", "revoked", "$warning"),
-    "FUTURE": ("·", "to come", "$foreground-disabled"),
-}
+STEP_SIGNS = TASK_MARKS | {"FUTURE": ("·", "to come", "$text-disabled")}
 """Sign, word and style of each state."""
 
 
@@ -59,51 +50,46 @@ def _elapsed(step: RunStep, now: datetime) -> str:
     return span(((step.finished_at or now) - step.started_at).total_seconds())
 
 
-def short_task_name(name: str) -> str:
-    """Return a task's name without its path: ``compute_ndvi`` for ``earthgazer.cpu.compute_ndvi``."""
-    return name.rsplit(".", 1)[-1] or name
-
-
 def step_name(item: TreeStep) -> Content:
     """Return a step's guide, sign and name; dimmed where it is yet to come."""
     step = item.step
     sign, _, style = STEP_SIGNS.get(step.state, ("?", "", "$warning"))
-    name_style = "$foreground-disabled" if step.state == "FUTURE" else ""
+    name_style = "$text-disabled" if step.state == "FUTURE" else ""
     return Content.assemble(
-        (item.guide, "$foreground-disabled"),
+        (item.guide, "$text-disabled"),
         (f"{sign} ", style),
-        (short_task_name(step.name), name_style),
-        (f" #{step.capture_id}" if step.capture_id is not None else "", "$foreground-muted"),
+        (leaf_name(step.name), name_style),
+        (f" #{step.capture_id}" if step.capture_id is not None else "", "$text-muted"),
     )
 
 
 def step_state(item: TreeStep) -> Content:
-    """Return a step's state in a word, and for a chord how many of its header are done."""
+    """Return a step's state in a word."""
     _, word, style = STEP_SIGNS.get(item.step.state, ("?", item.step.state.lower(), "$warning"))
-    joined = item.step.joined
-    return Content.assemble((word, style), (f" {joined[0]} of {joined[1]}" if joined else "", "$foreground-muted"))
+    return Content.styled(word, style)
 
 
 def step_progress(item: TreeStep) -> Content:
-    """Return a bar with its share while a step runs and tells its progress."""
-    if item.step.percent is None or item.step.state not in ("STARTED", "PROGRESS"):
-        return Content("")
-    return Content.assemble(progress_bar(item.step.percent, 6), f" {item.step.percent:3.0f}%")
+    """Return a bar with its share while a step runs; for a chord, how many of its header are done."""
+    step = item.step
+    if step.percent is not None and step.state in ("STARTED", "PROGRESS"):
+        return Content.assemble(progress_bar(step.percent, 6), f" {step.percent:3.0f}%")
+    return Content("{} of {}".format(*step.joined) if step.joined else "")
 
 
 def step_note(item: TreeStep) -> Content:
     """Return a step's error in one line, or what it is doing."""
     if item.step.error:
         return Content.styled(item.step.error, "$error")
-    return Content.styled(item.step.stage, "$foreground-muted")
+    return Content.styled(item.step.stage, "$text-muted")
 
 
 COLUMNS: tuple[Column[TreeStep], ...] = (
-    Column("step", "Step", None, step_name, min_width=24, max_width=44),
-    Column("state", "State", 15, step_state),
-    Column("progress", "Progress", 11, step_progress, priority=1),
+    Column("step", "Step", None, step_name, min_width=29, max_width=44),
+    Column("state", "State", 8, step_state),
+    Column("progress", "Progress", 11, step_progress),
     Column("time", "Time", 6, lambda item: item.elapsed, align="right"),
-    Column("note", "Doing / error", None, step_note, min_width=14),
+    Column("note", "Doing / error", None, step_note, min_width=18),
 )
 
 

@@ -59,11 +59,11 @@ def draw_series(
         now: The end of the axis where the newest date is older; None ends it with the series.
     """
     if width < 24 or height < 5:
-        return Content.styled("too small to draw", "$foreground-muted")
+        return Content.styled("too small to draw", "$text-muted")
     times = [point.sensing_time.timestamp() for point in series.points]
     values = [point.mean for point in series.points if point.mean is not None]
     if not values:
-        return Content.styled("no date has a value", "$foreground-muted")
+        return Content.styled("no date has a value", "$text-muted")
     first, last = times[0], max(times[-1], now.timestamp() if now else times[-1])
     pad_s = max((last - first) * 0.02, 86400.0)
     low, high = _limits(values, trend_line(series))
@@ -137,7 +137,7 @@ class SeriesPlot(Widget):
     def render(self) -> Content:
         """Return the plot, or why there is none."""
         if self.series is None:
-            return Content.styled("no time series yet: it takes two processed captures", "$foreground-muted")
+            return Content.styled("no time series yet: it takes two processed captures", "$text-muted")
         if not self.series.points:
-            return Content.styled("no date in this series", "$foreground-muted")
+            return Content.styled("no date in this series", "$text-muted")
         return draw_series(self.series, self.size.width, self.size.height, highlight=self.highlight)

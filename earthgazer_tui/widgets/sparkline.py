@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 BARS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Sequence[float], width: int, top: float | None = None) -> str:
-    """Return at most ``width`` bars for the newest values, right aligned in time.
+    """Return one line of bars, the newest at its right end.
 
     Args:
         values: Samples, oldest first; more than ``width`` are joined by their maximum.
@@ -21,14 +22,11 @@ def sparkline(values: Sequence[float], width: int, top: float | None = None) -> 
     if width <= 0:
         return ""
     samples = list(values)
-    step = -(-len(samples) // width)
-    if step > 1:
-        first = len(samples) % step
-        chunks = [samples[:first]] if first else []
-        chunks += [samples[start : start + step] for start in range(first, len(samples), step)]
-        samples = [max(chunk) for chunk in chunks]
+    if len(samples) > width:
+        edges = [place * len(samples) // width for place in range(width + 1)]
+        samples = [max(samples[start:end]) for start, end in pairwise(edges)]
     full = max(samples, default=0.0) if top is None else top
-    text = "".join(_bar(sample, full) for sample in samples[-width:])
+    text = "".join(_bar(sample, full) for sample in samples)
     return text.rjust(width)
 
 

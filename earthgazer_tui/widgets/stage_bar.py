@@ -20,10 +20,10 @@ STAGE_LETTERS = {
 STAGE_SIGNS = {
     "done": ("✓", "$success"),
     "running": ("▸", "bold $warning"),
-    "waiting": ("…", "$foreground-muted"),
+    "waiting": ("…", "$text-muted"),
     "failed": ("✗", "bold $error"),
-    "skipped": ("–", "$foreground-muted"),
-    "none": ("·", "$foreground-disabled"),
+    "skipped": ("–", "$text-muted"),
+    "none": ("·", "$text-disabled"),
 }
 """Sign and style of each state."""
 BAR_WIDTH = 2 * len(STAGE_LETTERS)
@@ -50,4 +50,4 @@ def progress_bar(percent: float, width: int, style: str = "$success") -> Content
     eighths = round(max(0.0, min(100.0, percent)) / 100 * width * 8)
     full, rest = divmod(eighths, 8)
     filled = "█" * full + (_EIGHTHS[rest] if rest else "")
-    return Content.assemble((filled, style), ("·" * (width - len(filled)), "$foreground-disabled"))
+    return Content.assemble((filled, style), ("·" * (width - len(filled)), "$text-disabled"))

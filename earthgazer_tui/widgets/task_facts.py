@@ -59,19 +59,19 @@ def about(row: TaskRow) -> Content:
     return Content.assemble(
         (error_text(row), "$error" if row.state == "FAILURE" else "$warning"),
         "\n",
-        (" · ".join(part for part in where if part), "$foreground-muted"),
+        (" · ".join(part for part in where if part), "$text-muted"),
     )
 
 
 def task_facts(detail: TaskDetail) -> Content:
-    """Return the retry offer, where it ran, arguments, result and timeline."""
+    """Return where it ran, arguments, result and timeline."""
     return Content("\n").join(_facts(detail))
 
 
 def task_error(detail: TaskDetail) -> Content:
-    """Return the error in one line and its traceback, the last line of which matters most."""
+    """Return what a retry would do, the error in one line, and its traceback."""
     row = detail.row
-    lines = []
+    lines = [retry_line(detail.retry), Content("")]
     if row.state == "FAILURE" or row.error_type or row.blocked_by:
         lines.append(Content.styled(error_text(row), "bold $error"))
     if detail.traceback:
@@ -88,8 +88,6 @@ def copied_text(detail: TaskDetail) -> str:
 
 def _facts(detail: TaskDetail) -> Iterator[Content]:
     row = detail.row
-    yield retry_line(detail.retry)
-    yield Content("")
     yield _heading("Where")
     for name, value in (
         ("id", row.task_id),
@@ -102,7 +100,7 @@ def _facts(detail: TaskDetail) -> Iterator[Content]:
         ("root", detail.root_id or "–"),
         ("group", detail.group_id or "–"),
     ):
-        yield Content.assemble((f"  {name:<9}", "$foreground-muted"), value)
+        yield Content.assemble((f"  {name:<9}", "$text-muted"), value)
     yield Content("")
     source = detail.args_source + (", secrets hidden" if detail.is_redacted else "")
     yield _heading("Arguments", source)
@@ -117,10 +115,10 @@ def _facts(detail: TaskDetail) -> Iterator[Content]:
     for change in detail.timeline:
         sign, word, style = STEP_SIGNS.get(change.state, ("?", change.state.lower(), "$warning"))
         yield Content.assemble(
-            (f"  {utc(change.at, seconds=True)}  ", "$foreground-muted"),
+            (f"  {utc(change.at, seconds=True)}  ", "$text-muted"),
             (f"{sign} {word:<9}", style),
             (f"attempt {change.attempt}  " if change.attempt > 1 else "", "$warning"),
-            (change.worker or "", "$foreground-muted"),
+            (change.worker or "", "$text-muted"),
             f"  {change.detail}" if change.detail else "",
         )
 
@@ -177,4 +175,4 @@ def _cut(text: str) -> str:
 
 
 def _heading(text: str, note: str = "") -> Content:
-    return Content.assemble((text, "bold $primary"), ("  " if note else "", ""), (note, "$foreground-muted"))
+    return Content.assemble((text, "bold $primary"), ("  " if note else "", ""), (note, "$text-muted"))

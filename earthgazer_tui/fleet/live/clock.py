@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 _MAX = 253_402_300_799.0  # 9999-12-31T23:59:59Z
@@ -12,6 +13,11 @@ def moment(seconds: float | None) -> datetime | None:
     if seconds is None or not 0.0 <= seconds <= _MAX:
         return None
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def number(value: object) -> float | None:
+    """Return a number that a worker told, None for anything else."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def coarse_age(seconds: float) -> float:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 from earthgazer_core.operations.broker import BrokerSnapshot
 from earthgazer_core.operations.workers import WorkerReport
-
 from earthgazer_tui.fleet.models import Alert, Badges, Service, ServiceState
 
 HISTORY_S = 180

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 
 from earthgazer_core.operations.broker import BrokerSnapshot, RedisBroker
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.workers import WorkerReport, enable_events, survey
-
 from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.live.badges import count
 from earthgazer_tui.fleet.live.events_state import EventsState
@@ -34,7 +34,9 @@ SURVEY_TIMEOUT_S = 1.0
 _BACKOFF_S = (0.5, 5.0)
 _CALL_S = 12.0
 
-FIRST_STEPS = "Nothing is watched yet: press F to discover and process the sandbox location."
+logger = logging.getLogger(__name__)
+
+FIRST_STEPS = "Nothing is watched yet: press D here to discover and process the sandbox location."
 
 
 class Poller:
@@ -66,10 +68,11 @@ class Poller:
         self._missing: dict[str, set[str]] = {}
         self._next: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._hurry = asyncio.Event()
 
     def start(self) -> None:
         """Begin to look."""
-        loops: list[Awaitable[None]] = []
+        loops: list[Coroutine[None, None, None]] = []
         if self._services.is_redis:
             loops.append(self._repeat(QUEUES_EVERY_S, self._look_at_queues, self._seen.broker))
             loops.append(self._repeat(WORKERS_EVERY_S, self._ask_workers, None))
@@ -77,15 +80,20 @@ class Poller:
             loops.append(self._repeat(DATABASE_EVERY_S, self._ask_database, self._seen.database))
         if self._services.embedded is not None:
             loops.append(self._repeat(STACK_EVERY_S, self._ask_stack, None))
-        self._tasks = [asyncio.ensure_future(loop) for loop in loops]  # type: ignore[arg-type]
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    def hurry(self) -> None:
+        """Look at once at what an operator may have changed."""
+        self._hurry.set()
+        self._hurry = asyncio.Event()
 
     async def stop(self) -> None:
         """Look no more and give back what the broker lent us."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                logger.error("a look ended unforeseen", exc_info=outcome)
         with suppress(FleetError):
             await self._runner.run(3.0, self._let_go)
 
@@ -115,7 +123,8 @@ class Poller:
                 self._note_broker(watch, is_up=True)
             pause_s = _BACKOFF_S[0]
             self._on_change()
-            await asyncio.sleep(every_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), every_s)
 
     def _note_broker(self, watch: ServiceWatch, *, is_up: bool) -> None:
         """Keep since when workers could have been heard: an outage of the broker is not their fault."""
@@ -160,7 +169,9 @@ class Poller:
     async def _ask_workers(self) -> None:
         # Those heard of answer within milliseconds; once in a while all are asked, with the whole time
         # limit, to hear of workers that send no heartbeats.
-        known = self._known() if not self._is_due("census", CENSUS_EVERY_S) else ()
+        known = self._known()
+        if not known or self._is_due("census", CENSUS_EVERY_S):
+            known = None
         loop = asyncio.get_running_loop()
 
         def heard(report: WorkerReport) -> None:
@@ -185,8 +196,8 @@ class Poller:
             self._mailbox = Mailbox(self._services.app)
         return self._mailbox
 
-    def _survey(self, known: tuple[str, ...], heard: Callable[[WorkerReport], None]) -> None:
-        survey(self._box(), known, SURVEY_TIMEOUT_S, heard)
+    def _survey(self, known: tuple[str, ...] | None, heard: Callable[[WorkerReport], None]) -> None:
+        survey(self._box(), known, timeout_s=SURVEY_TIMEOUT_S, on_worker=heard)
 
     def _take(self, report: WorkerReport) -> None:
         """Note what a worker said of itself; runs on the event loop."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from earthgazer_tui.fleet.live import sanitise
-from earthgazer_tui.fleet.live.clock import coarse_age, coarse_bytes, moment
+from earthgazer_tui.fleet.live.clock import coarse_age, coarse_bytes, moment, number
 from earthgazer_tui.fleet.live.observations import Observations
 from earthgazer_tui.fleet.live.records import TERMINAL, TaskRecord, WorkerRecord
 from earthgazer_tui.fleet.models import RunningTask, Worker, WorkerState
@@ -50,10 +50,10 @@ def worker_view(worker: WorkerRecord, tasks: dict[str, TaskRecord], seen: Observ
     kept = seen.reports.get(worker.hostname)
     report = kept.report if kept is not None and state is not WorkerState.STOPPED else None
     running = _running(worker, tasks, seen)
-    load = worker.load or (tuple(report.load or ()) if report else ())
+    load = worker.load
     uptime_s = None
-    if report is not None and kept is not None and report.uptime_s is not None:
-        uptime_s = coarse_age(report.uptime_s + (now - kept.at))
+    if report is not None and kept is not None and (told := number(report.uptime_s)) is not None:
+        uptime_s = coarse_age(told + (now - kept.at))
     return Worker(
         hostname=worker.hostname,
         state=state,

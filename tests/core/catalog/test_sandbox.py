@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import rasterio
-from rasterio.warp import transform_bounds
+from rasterio.warp import transform_bounds as _transform_bounds
 
 from earthgazer_core.catalog import latest_versions, open_catalog
 from earthgazer_core.catalog.sandbox import SANDBOX_LOCATION, SandboxCatalog
@@ -34,9 +37,13 @@ def file_of(capture: Capture, band: str) -> Path:
     return Path(urlsplit(next(asset.href for asset in capture.assets if asset.band == band)).path)
 
 
-def pixels(capture: Capture, band: str) -> np.ndarray:
+def pixels(capture: Capture, band: str) -> npt.NDArray[Any]:
     with rasterio.open(file_of(capture, band)) as source:
-        return source.read(1)
+        return np.asarray(source.read(1))
+
+
+# rasterio has no types.
+transform_bounds: Any = _transform_bounds
 
 
 def roles(captures: list[Capture]) -> Counter[str]:
@@ -51,7 +58,7 @@ def test_the_series_has_each_demonstration(tmp_path: Path) -> None:
     assert all(capture.is_simulated and capture.source == "sandbox" for capture in captures)
     assert all(capture.metadata["georeference"] == "nominal" for capture in captures)
     days = sorted({capture.sensing_time for capture in captures})
-    gaps = [later - earlier for earlier, later in zip(days, days[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(days)]
     assert sorted(gaps)[-1] == timedelta(days=20)
     assert gaps.count(timedelta(days=10)) == len(gaps) - 1
     assert captures[-1].sensing_time > NOW - timedelta(days=10)
@@ -105,7 +112,7 @@ def test_the_location_holds_the_whole_chip(tmp_path: Path) -> None:
         assert band.bounds == scl.bounds
         assert (band.res, scl.res) == ((10, 10), (20, 20))
         assert band.nodata == 0
-        west, south, east, north = transform_bounds(band.crs, "EPSG:4326", *band.bounds, densify_pts=21)
+        west, south, east, north = transform_bounds(band.crs, "EPSG:4326", *band.bounds)
     assert (west, south, east, north) == pytest.approx(CHIP_BBOX.as_tuple(), abs=2e-6)
     assert PLACE.west < west < east < PLACE.east
     assert PLACE.south < south < north < PLACE.north
@@ -180,7 +187,7 @@ def test_two_at_once_agree(tmp_path: Path) -> None:
         thread.join()
     assert len(results) == 3
     assert results[0] == results[1] == results[2]
-    assert not [path for path in tmp_path.rglob(".*")]
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_a_place_that_can_not_be_written_is_told(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
+import requests
 from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
@@ -46,18 +46,8 @@ def s3_settings(s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Settings for that server, with an empty bucket ``gazer``."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    client = boto3.client(
-        "s3", endpoint_url=s3_endpoint, region_name="us-east-1",
-        aws_access_key_id="gazer", aws_secret_access_key="hidden-from-messages",
-    )  # fmt: skip
-    try:
-        for name in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
-            for found in client.list_objects_v2(Bucket=name).get("Contents", []):
-                client.delete_object(Bucket=name, Key=found["Key"])
-            client.delete_bucket(Bucket=name)
-        client.create_bucket(Bucket="gazer")
-    finally:
-        client.close()
+    requests.post(f"{s3_endpoint}/moto-api/reset", timeout=5).raise_for_status()
+    requests.put(f"{s3_endpoint}/gazer", timeout=5).raise_for_status()
     return StorageSettings(
         data_path=tmp_path / "data", s3_endpoint=s3_endpoint, s3_region="us-east-1",
         s3_access_key_id=SecretStr("gazer"), s3_secret_access_key=SecretStr("hidden-from-messages"),

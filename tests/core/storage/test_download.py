@@ -19,7 +19,9 @@ from earthgazer_core.errors import (
 )
 from earthgazer_core.settings import StorageSettings
 from earthgazer_core.storage import download
+from earthgazer_core.storage.fetch import fetch
 from earthgazer_core.storage.lock import locked
+from earthgazer_core.storage.transfer import source_of
 from tests.core.storage.web_server import Answer, Cut, WebServer
 
 BYTES = os.urandom(3_000_000)
@@ -284,9 +286,7 @@ def test_an_empty_file_is_a_whole_one(
 def test_two_at_once_do_not_write_into_one_another(
     web: WebServer, band: str, tmp_path: Path, storage_settings: StorageSettings
 ) -> None:
+    source = source_of(band, storage_settings)
     with locked(tmp_path / ".b.tif.part", 1), pytest.raises(ServiceUnavailableError, match="another process"):
-        from earthgazer_core.storage.fetch import fetch
-        from earthgazer_core.storage.transfer import source_of
-
-        fetch(source_of(band, storage_settings), tmp_path / "b.tif", patience_s=0.1)
+        fetch(source, tmp_path / "b.tif", patience_s=0.1)
     assert download(band, tmp_path / "b.tif", settings=storage_settings).sha256 == SHA256

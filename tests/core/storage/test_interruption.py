@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from earthgazer_core.errors import StorageError
 from earthgazer_core.settings import StorageSettings
 from earthgazer_core.storage import ObjectStorage, backup, download
 from tests.core.storage.web_server import WebServer
@@ -109,8 +110,6 @@ def test_a_full_disk_is_told_and_given_its_space_back(web: WebServer, tmp_path: 
 
 
 def test_a_folder_that_can_not_be_made_is_told(web: WebServer, tmp_path: Path) -> None:
-    from earthgazer_core.errors import StorageError
-
     web.files["/b.tif"] = b"x"
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="can't be written"):

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import boto3
 import pytest
+import requests
 
 from earthgazer_core.domain.progress import Progress
 from earthgazer_core.errors import InvalidInputError, NotFoundError, ServiceUnavailableError, StorageError
@@ -187,7 +187,7 @@ def test_links_are_not_followed_out_of_the_root(
 
 
 def test_a_root_has_to_be_a_place(storage_settings: StorageSettings) -> None:
-    for root in ("", "/tmp", "http://x/y", "file://host/x"):
+    for root in ("", "/srv/x", "http://x/y", "file://host/x"):
         with pytest.raises(InvalidInputError):
             ObjectStorage(root, storage_settings)
 
@@ -195,12 +195,7 @@ def test_a_root_has_to_be_a_place(storage_settings: StorageSettings) -> None:
 def test_objects_of_others_are_read_to_know_their_digest(
     s3_settings: StorageSettings, tmp_path: Path
 ) -> None:
-    client = boto3.client(
-        "s3", endpoint_url=s3_settings.s3_endpoint, region_name="us-east-1",
-        aws_access_key_id="x", aws_secret_access_key="x",
-    )  # fmt: skip
-    client.put_object(Bucket="gazer", Key="theirs.tif", Body=SMALL)
-    client.close()
+    requests.put(f"{s3_settings.s3_endpoint}/gazer/theirs.tif", data=SMALL, timeout=5).raise_for_status()
     storage = ObjectStorage("s3://gazer", s3_settings)
     assert storage.head("theirs.tif") == ObjectHead(len(SMALL), None)
     assert storage.known("theirs.tif").sha256 == hashlib.sha256(SMALL).hexdigest()
@@ -230,3 +225,32 @@ def test_importing_storage_leaves_obstore_s_threads_to_those_who_use_a_bucket() 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
+
+
+def test_a_bucket_used_before_a_fork_is_refused_rather_than_waited_for(s3_settings: StorageSettings) -> None:
+    script = """
+import os, sys
+from pathlib import Path
+from earthgazer_core.errors import RefusedError
+from earthgazer_core.settings import StorageSettings
+from earthgazer_core.storage import ObjectStorage
+settings = StorageSettings(
+    data_path=Path("/nowhere"), s3_endpoint=sys.argv[1], s3_region="us-east-1",
+    s3_access_key_id="a", s3_secret_access_key="b",
+)
+storage = ObjectStorage("s3://gazer", settings)
+assert not storage.exists("x")
+child = os.fork()
+if child == 0:
+    try:
+        storage.exists("x")
+    except RefusedError:
+        os._exit(7)
+    os._exit(1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, str(s3_settings.s3_endpoint)],
+        capture_output=True, text=True, check=True, timeout=30,
+    )  # fmt: skip
+    assert done.stdout.strip() == "7"

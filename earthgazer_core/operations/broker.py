@@ -1,0 +1,311 @@
+"""What waits in a Redis broker, and what workers hold of it; kombu's layout, read in one round trip."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+from celery import Celery
+from kombu.exceptions import KombuError
+
+from earthgazer_core.errors import InvalidInputError, RefusedError, ServiceUnavailableError
+
+_MOST_UNACKED = 10_000
+_SCAN_PAGE = 2_000
+_NAMES_AGE_S = 15.0
+_PATIENCE_S = 5.0
+_OWN_EXCHANGES = ("celeryev",)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """One queue at one moment."""
+
+    name: str
+    """Queue name."""
+    depth: int
+    """Messages waiting, over all priorities."""
+    by_priority: tuple[tuple[int, int], ...]
+    """(priority step, messages), most urgent first; steps in use and the first."""
+    unacked: int
+    """Messages of this queue that workers hold."""
+    oldest_unacked_s: float | None
+    """Seconds since the oldest of those was delivered."""
+    consumers: int | None
+    """Workers that consume it; None where nobody said."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSnapshot:
+    """All queues at one moment."""
+
+    at: datetime
+    """Aware UTC."""
+    queues: tuple[QueueState, ...]
+    """In the order asked for."""
+    unacked: int
+    """Messages that workers hold, those of queues not asked for included."""
+    visibility_timeout_s: float
+    """Age at which an unacknowledged message is given to another worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message in a queue or in a worker's hands; its body is never unpickled."""
+
+    task_id: str
+    """Celery's id."""
+    name: str
+    """Task name."""
+    queue: str
+    """Queue that it waits in or came from."""
+    priority: int
+    """Priority step of the list it is in; its own priority when unacked."""
+    where: str
+    """``queue`` or ``unacked``."""
+    age_s: float | None
+    """Seconds since delivery to a worker; None in a queue, which keeps no time."""
+    args_repr: str
+    """Positional arguments as the publisher showed them, cut at 1024 characters."""
+    kwargs_repr: str
+    """Named arguments likewise."""
+    headers: Mapping[str, Any]
+    """All headers."""
+
+
+class RedisBroker:
+    """Reads one Redis broker with the prefix, separator and priorities of the app's own transport."""
+
+    def __init__(self, app: Celery) -> None:
+        """Take an app; nothing is connected yet.
+
+        Raises:
+            InvalidInputError: its broker isn't Redis.
+        """
+        self._app = app
+        self._connection = app.connection_for_read()
+        if self._connection.transport.driver_type != "redis":
+            raise InvalidInputError(
+                f"queues can only be read from a Redis broker, not {self._connection.transport.driver_type}"
+            )
+        self._names_are_configured = True
+        self._client: redis.Redis | None = None
+        self._channel: Any = None
+        self._names: tuple[str, ...] = ()
+        self._names_at = float("-inf")
+        self._bindings: dict[tuple[str, str], str] = {}
+        self._held: dict[bytes, str] = {}
+
+    @classmethod
+    def from_url(
+        cls, url: str, transport_options: Mapping[str, Any] | None = None, queues: Sequence[str] = ()
+    ) -> RedisBroker:
+        """Return the broker of a fleet whose app isn't known here."""
+        app = Celery("earthgazer-broker", broker=url, set_as_current=False)
+        app.conf.broker_transport_options = dict(transport_options or {})
+        broker = cls(app)
+        broker._names_are_configured = bool(queues)
+        if queues:
+            app.conf.task_queues = [app.amqp.queues.new_missing(name) for name in queues]
+        return broker
+
+    @property
+    def visibility_timeout_s(self) -> float:
+        """Age at which an unacknowledged message is given to another worker."""
+        options = self._app.conf.broker_transport_options or {}
+        return float(options.get("visibility_timeout", 3600))
+
+    def queue_names(self, also: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return the queues that are configured, bound in the broker or named in ``also``, sorted.
+
+        An empty queue has no key of its own, so the bindings are what is left of it.
+        """
+        if time.monotonic() - self._names_at > _NAMES_AGE_S:
+            with self._opened() as client:
+                self._bindings = dict(self._read_bindings(client))
+            configured = self._app.amqp.queues if self._names_are_configured else ()
+            self._names = tuple({*configured, *self._bindings.values()})
+            self._names_at = time.monotonic()
+        return tuple(sorted({*self._names, *also}))
+
+    def snapshot(self, names: Sequence[str], consumers: Mapping[str, int] | None = None) -> BrokerSnapshot:
+        """Return the state of these queues; ``consumers`` maps names to numbers of workers."""
+        with self._opened() as client:
+            steps = tuple(self._channel.priority_steps)
+            pipe = client.pipeline(transaction=False)
+            for name in names:
+                for step in steps:
+                    pipe.llen(self._list_key(name, step))
+            pipe.hlen(self._key(self._channel.unacked_key))
+            pipe.zrange(self._key(self._channel.unacked_index_key), 0, _MOST_UNACKED - 1, withscores=True)
+            *sizes, unacked, index = pipe.execute()
+            delivered = {tag: float(score) for tag, score in index}
+            self._learn_held(client, delivered)
+        now = time.time()
+        oldest: dict[str, float] = {}
+        held: dict[str, int] = {}
+        for tag, at in delivered.items():
+            queue = self._held.get(tag)
+            if queue is not None:
+                held[queue] = held.get(queue, 0) + 1
+                oldest[queue] = max(oldest.get(queue, 0.0), now - at)
+        states = []
+        for number, name in enumerate(names):
+            by_step = list(zip(steps, sizes[number * len(steps) : (number + 1) * len(steps)], strict=True))
+            states.append(
+                QueueState(
+                    name=name,
+                    depth=sum(size for _, size in by_step),
+                    by_priority=tuple((step, size) for step, size in by_step if size or step == steps[0]),
+                    unacked=held.get(name, 0),
+                    oldest_unacked_s=oldest.get(name),
+                    consumers=None if consumers is None else consumers.get(name, 0),
+                )
+            )
+        return BrokerSnapshot(datetime.now(UTC), tuple(states), unacked, self.visibility_timeout_s)
+
+    def peek(self, queue: str, limit: int = 50) -> tuple[Message, ...]:
+        """Return the messages that are next in a queue, the very next first."""
+        found: list[Message] = []
+        with self._opened() as client:
+            for step in self._channel.priority_steps:
+                left = limit - len(found)
+                if left > 0:
+                    # Workers take from the right end.
+                    raws: Any = client.lrange(self._list_key(queue, step), -left, -1)
+                    found += [_message(raw, queue, step, "queue", None) for raw in reversed(raws)]
+        return tuple(message for message in found if message.task_id)
+
+    def find(self, task_id: str, queues: Iterable[str] | None = None) -> Message | None:
+        """Return the message of a task if it waits in one of the queues or is in a worker's hands."""
+        names = self.queue_names() if queues is None else tuple(queues)
+        return next((message for message in self.messages(names) if message.task_id == task_id), None)
+
+    def messages(self, queues: Iterable[str]) -> Iterator[Message]:
+        """Yield every message that waits in the queues or is unacknowledged; page by page."""
+        with self._opened() as client:
+            now = time.time()
+            delivered = dict(
+                client.zrange(self._key(self._channel.unacked_index_key), 0, -1, withscores=True)
+            )  # type: ignore[arg-type]
+            for tag, raw in client.hscan_iter(self._key(self._channel.unacked_key), count=_SCAN_PAGE):
+                message = self._held_message(tag, raw, now, delivered)
+                if message is not None:
+                    yield message
+            for queue in queues:
+                for step in self._channel.priority_steps:
+                    key = self._list_key(queue, step)
+                    for start in range(0, int(client.llen(key)), _SCAN_PAGE):  # type: ignore[arg-type]
+                        raws: Any = client.lrange(key, start, start + _SCAN_PAGE - 1)
+                        for raw in raws:
+                            yield _message(raw, queue, step, "queue", None)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._channel is not None:
+            self._channel.close()
+        self._connection.release()
+        self._client = self._channel = None
+
+    @contextmanager
+    def _opened(self) -> Iterator[redis.Redis]:
+        try:
+            yield self._client or self._open()
+        except (redis.ConnectionError, redis.TimeoutError, KombuError, OSError) as error:
+            raise ServiceUnavailableError(f"broker unavailable: {_one_line(error)}") from error
+        except redis.ResponseError as error:
+            raise RefusedError(f"the broker refuses: {_one_line(error)}") from error
+        except redis.RedisError as error:
+            raise ServiceUnavailableError(f"the broker's answer can't be read: {_one_line(error)}") from error
+
+    def _open(self) -> redis.Redis:
+        # Without limits, a broker that accepts connections and says nothing would hold us for ever.
+        options = self._connection.transport_options
+        options.setdefault("socket_timeout", _PATIENCE_S)
+        options.setdefault("socket_connect_timeout", _PATIENCE_S)
+        self._connection.connect()
+        self._channel = self._connection.channel()
+        # A plain client on the transport's pool: keys are prefixed here, for all commands alike.
+        self._client = redis.Redis(connection_pool=self._channel.pool)
+        return self._client
+
+    def _key(self, name: str) -> str:
+        return f"{self._channel.global_keyprefix}{name}"
+
+    def _list_key(self, queue: str, step: int) -> str:
+        return self._key(f"{queue}{self._channel.sep}{step}" if step else queue)
+
+    def _read_bindings(self, client: redis.Redis) -> Iterator[tuple[tuple[str, str], str]]:
+        prefix = self._key(self._channel.keyprefix_queue % "")
+        for key in client.scan_iter(match=f"{_glob(prefix)}*", count=_SCAN_PAGE):
+            exchange = key.decode(errors="replace").removeprefix(prefix)
+            if exchange in _OWN_EXCHANGES or exchange.endswith(".pidbox"):
+                continue
+            members: Any = client.smembers(key)
+            for member in members:
+                routing_key, _, queue = member.decode(errors="replace").split(self._channel.sep, 2)
+                yield (exchange, routing_key), queue
+
+    def _learn_held(self, client: redis.Redis, delivered: Mapping[bytes, float]) -> None:
+        """Look up the queue of each unacknowledged message once; a tag never changes its message."""
+        self._held = {tag: queue for tag, queue in self._held.items() if tag in delivered}
+        unknown = [tag for tag in delivered if tag not in self._held]
+        if not unknown:
+            return
+        raws: Any = client.hmget(self._key(self._channel.unacked_key), unknown)
+        for tag, raw in zip(unknown, raws, strict=True):
+            if raw is not None:
+                self._held[tag] = self._queue_of(raw)[1]
+
+    def _queue_of(self, raw: bytes) -> tuple[Any, str]:
+        try:
+            message, exchange, routing_key = json.loads(raw)
+        except ValueError:
+            return None, ""
+        return message, self._bindings.get((exchange or "", routing_key), routing_key or "")
+
+    def _held_message(
+        self, tag: bytes, raw: bytes, now: float, delivered: Mapping[bytes, float]
+    ) -> Message | None:
+        message, queue = self._queue_of(raw)
+        if not isinstance(message, dict):
+            return None
+        priority = (message.get("properties") or {}).get("priority")
+        age_s = now - delivered[tag] if tag in delivered else None
+        return _message(message, queue, priority if isinstance(priority, int) else 0, "unacked", age_s)
+
+
+def _message(raw: Any, queue: str, priority: int, where: str, age_s: float | None) -> Message:
+    envelope = raw
+    if not isinstance(raw, dict):
+        try:
+            envelope = json.loads(raw)
+        except ValueError:
+            envelope = {}
+    headers = envelope.get("headers") if isinstance(envelope, dict) else None
+    headers = headers if isinstance(headers, dict) else {}
+    return Message(
+        task_id=str(headers.get("id") or ""),
+        name=str(headers.get("task") or ""),
+        queue=queue,
+        priority=priority,
+        where=where,
+        age_s=age_s,
+        args_repr=str(headers.get("argsrepr") or ""),
+        kwargs_repr=str(headers.get("kwargsrepr") or ""),
+        headers=headers,
+    )
+
+
+def _glob(text: str) -> str:
+    return "".join(f"\\{letter}" if letter in "*?[]^\\" else letter for letter in text)
+
+
+def _one_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,262 @@
+"""Commands to workers, and their answers as they come in.
+
+Celery's own ``inspect`` waits its whole timeout unless told whom to expect; this ends with the last
+expected answer. One mailbox is used again and again, and leaves nothing in the broker.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from celery import Celery
+from kombu import Consumer, Producer, Queue
+from kombu.exceptions import KombuError
+
+from earthgazer_core.errors import ServiceUnavailableError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one worker said."""
+
+    worker: str
+    """Node name, ``cpu1@host``."""
+    value: Any
+    """What it said, as Celery sends it."""
+    elapsed_s: float
+    """Seconds from the question to this answer."""
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it did as asked."""
+        return not (isinstance(self.value, Mapping) and "error" in self.value)
+
+    @property
+    def text(self) -> str:
+        """Its words in one line."""
+        if isinstance(self.value, Mapping) and len(self.value) == 1:
+            for key in ("ok", "error"):
+                if key in self.value:
+                    return str(self.value[key])
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All that was said in time."""
+
+    answers: tuple[Answer, ...]
+    """In order of arrival."""
+    silent: tuple[str, ...]
+    """Workers that were expected to answer and did not."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What was said, by worker."""
+        return {answer.worker: answer.value for answer in self.answers}
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether somebody answered, nobody refused and nobody was silent."""
+        return bool(self.answers) and not self.silent and all(answer.is_ok for answer in self.answers)
+
+
+Command = tuple[str, Mapping[str, Any]]
+"""A remote-control command and its arguments."""
+OnAnswer = Callable[[str, Answer], None]
+"""Called with the command and each answer at the moment it comes in, on the asking thread."""
+
+
+class Mailbox:
+    """Asks workers; usable from any thread, one question at a time."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._lock = Lock()
+        self._oid = str(uuid.uuid4())
+        self._connection: Any = None
+        self._consumer: Any = None
+        self._queue: Any = None
+        self._inbox: list[tuple[str | None, Any]] = []
+
+    def ask(
+        self,
+        command: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        destination: Sequence[str] | None = None,
+        expected: Iterable[str] | None = None,
+        timeout_s: float = 1.0,
+        on_answer: Callable[[Answer], None] | None = None,
+    ) -> Answers:
+        """Send one command and return its answers; see :meth:`ask_many`."""
+        listener = None if on_answer is None else lambda _, answer: on_answer(answer)
+        return self.ask_many(
+            [(command, arguments or {})],
+            destination=destination,
+            expected=expected,
+            timeout_s=timeout_s,
+            on_answer=listener,
+        )[command]
+
+    def ask_many(
+        self,
+        commands: Sequence[Command],
+        *,
+        destination: Sequence[str] | None = None,
+        expected: Iterable[str] | None = None,
+        timeout_s: float = 1.0,
+        on_answer: OnAnswer | None = None,
+    ) -> dict[str, Answers]:
+        """Send commands in one go and return the answers to each by its name.
+
+        Args:
+            commands: What to ask; every name once.
+            destination: Workers to ask; all of them if None.
+            expected: Workers known to exist. When each has answered, nothing is waited for any more.
+                None means the destination, or without one, everybody who answers in the whole time.
+            timeout_s: Longest time to wait, over all commands together.
+            on_answer: Told of each answer at once.
+
+        Raises:
+            ServiceUnavailableError: the broker is away.
+        """
+        awaited = set(destination or ()) if expected is None else set(expected)
+        is_closed_set = expected is not None or destination is not None
+        with self._lock, self._translated():
+            for is_last_try in (False, True):
+                try:
+                    self._open()
+                    return self._exchange(commands, destination, awaited, is_closed_set, timeout_s, on_answer)
+                except self._errors():
+                    # A connection that was kept through a restart of the broker fails once.
+                    self._drop()
+                    if is_last_try:
+                        raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Delete the list of replies and close the connection."""
+        with self._lock:
+            if self._connection is None:
+                return
+            try:
+                self._consumer.cancel()
+                self._queue.delete()
+            except self._errors():
+                # With the broker gone there is nothing to delete.
+                self._drop()
+                return
+            self._drop()
+
+    def _exchange(
+        self,
+        commands: Sequence[Command],
+        destination: Sequence[str] | None,
+        awaited: set[str],
+        is_closed_set: bool,
+        timeout_s: float,
+        on_answer: OnAnswer | None,
+    ) -> dict[str, Answers]:
+        start = time.monotonic()
+        tickets = {
+            self._send(command, arguments, destination, timeout_s): command for command, arguments in commands
+        }
+        found: dict[str, dict[str, Answer]] = {command: {} for command, _ in commands}
+        while not (is_closed_set and all(awaited <= found[command].keys() for command in found)):
+            left = start + timeout_s - time.monotonic()
+            if left <= 0:
+                break
+            try:
+                self._connection.drain_events(timeout=left)
+            except TimeoutError:
+                break
+            for ticket, body in self._inbox:
+                command = tickets.get(ticket or "")
+                # An answer to an earlier question came too late for it, and is none to this.
+                if command is None or not isinstance(body, dict):
+                    continue
+                for worker, value in body.items():
+                    answer = Answer(worker, value, time.monotonic() - start)
+                    found[command][worker] = answer
+                    if on_answer is not None:
+                        on_answer(command, answer)
+            self._inbox.clear()
+        return {
+            command: Answers(tuple(by_worker.values()), tuple(sorted(awaited - by_worker.keys())))
+            for command, by_worker in found.items()
+        }
+
+    def _send(
+        self, command: str, arguments: Mapping[str, Any], destination: Sequence[str] | None, timeout_s: float
+    ) -> str:
+        control: Any = self._app.control.mailbox  # type: ignore[attr-defined]
+        ticket = str(uuid.uuid4())
+        message = {
+            "method": command,
+            "arguments": dict(arguments),
+            "destination": None if destination is None else list(destination),
+            "pattern": None,
+            "matcher": None,
+            "ticket": ticket,
+            "reply_to": {"exchange": control.reply_exchange.name, "routing_key": self._oid},
+        }
+        self._producer.publish(
+            message,
+            exchange=control.exchange.name,
+            declare=[control.exchange],
+            headers={"clock": control.clock.forward(), "expires": time.time() + timeout_s},
+            serializer="json",
+        )
+        return ticket
+
+    def _open(self) -> None:
+        if self._connection is None:
+            connection = self._app.connection_for_write()
+            connection.connect()
+            channel = connection.channel()
+            control: Any = self._app.control.mailbox  # type: ignore[attr-defined]
+            self._producer = Producer(channel, auto_declare=False)
+            self._queue = Queue(
+                f"{self._oid}.{control.reply_exchange.name}",
+                exchange=control.reply_exchange,
+                routing_key=self._oid,
+                durable=False,
+                auto_delete=True,
+                expires=control.reply_queue_expires,
+            )(channel)
+            self._consumer = Consumer(
+                channel, [self._queue], no_ack=True, accept=["json"], on_message=self._receive
+            )
+            self._consumer.consume()
+            self._connection = connection
+        else:
+            # Workers forget a binding that expired while nobody asked anything.
+            self._queue.declare()
+
+    def _receive(self, message: Any) -> None:
+        self._inbox.append((message.headers.get("ticket"), message.payload))
+
+    def _drop(self) -> None:
+        connection, self._connection, self._consumer = self._connection, None, None
+        self._inbox.clear()
+        if connection is not None:
+            connection.release()
+
+    def _errors(self) -> tuple[type[BaseException], ...]:
+        connection = self._connection or self._app.connection_for_write()
+        return (*connection.connection_errors, *connection.channel_errors, KombuError, OSError)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except self._errors() as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise ServiceUnavailableError(f"broker unavailable: {reason}") from error

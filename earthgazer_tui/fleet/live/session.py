@@ -1,0 +1,142 @@
+"""One open look at one fleet: what listens, what asks, and what acts, wired together."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+from earthgazer_core import recorder
+from earthgazer_core.operations.mailbox import Mailbox
+from earthgazer_tui.fleet.errors import FleetError, RefusedError
+from earthgazer_tui.fleet.live import tasks
+from earthgazer_tui.fleet.live.audit import Audit
+from earthgazer_tui.fleet.live.events import EventStream
+from earthgazer_tui.fleet.live.events_state import EventsState
+from earthgazer_tui.fleet.live.feed import Feed
+from earthgazer_tui.fleet.live.imagery import Imagery
+from earthgazer_tui.fleet.live.names import Names
+from earthgazer_tui.fleet.live.observations import Observations, ServiceWatch
+from earthgazer_tui.fleet.live.options import LiveOptions
+from earthgazer_tui.fleet.live.poller import Poller
+from earthgazer_tui.fleet.live.pool_actions import PoolActions
+from earthgazer_tui.fleet.live.reader import Reader
+from earthgazer_tui.fleet.live.runner import Runner
+from earthgazer_tui.fleet.live.services import Services
+from earthgazer_tui.fleet.live.snapshot import Origin, SnapshotBuilder
+from earthgazer_tui.fleet.live.task_actions import TaskActions
+from earthgazer_tui.fleet.live.workers_view import age_of, state_of
+from earthgazer_tui.fleet.models import ServiceState, TaskDetail, WorkerState
+
+_RELEASE_S = 5.0
+
+
+class LiveSession:
+    """Everything that lives between opening a fleet and closing it."""
+
+    def __init__(self, services: Services, options: LiveOptions, runner: Runner) -> None:
+        self.services = services
+        self._runner = runner
+        self._names = Names()
+        self._mailbox: Mailbox | None = None
+        self.state = EventsState(self._names)
+        broker = ServiceState.CONNECTING if services.app is not None else ServiceState.ABSENT
+        database = ServiceState.CONNECTING if services.database is not None else ServiceState.ABSENT
+        self.seen = Observations(
+            ServiceWatch(services.broker_label, broker), ServiceWatch(services.database_label, database)
+        )
+        self.reader = Reader(services.database)
+        origin = Origin(services.context, services.embedded is not None, options.read_only)
+        self._stream: EventStream | None = None
+        builder = SnapshotBuilder(origin, self.state, self.seen, self._names, self._unread_reason)
+        self.feed = Feed(builder, runner, options.refresh_hz)
+        self._poller = Poller(
+            services, self.state, self._names, self.seen, runner, self.feed.note_change,
+            is_read_only=options.read_only,
+        )  # fmt: skip
+        audit = Audit(services.database, services.context)
+        self.imagery = Imagery(services, audit)
+        self.task_actions = TaskActions(services, self.state, self.mailbox, self.living)
+        self.pool_actions = PoolActions(services, self._names, audit, self.mailbox, self.living)
+
+    def start(self) -> None:
+        """Begin to listen and to ask."""
+        if self.services.app is not None and self.services.is_redis:
+            self._stream = EventStream(self.services.app, self.state, self.feed.note_change)
+            self._stream.start()
+        elif self.services.app is not None:
+            self.seen.broker.down("only Redis brokers can be looked at so far; history works")
+        self._poller.start()
+        self.feed.start()
+
+    async def close(self) -> None:
+        """Stop listening and asking, and let go of every connection."""
+        await self.feed.stop()
+        await self._poller.stop()
+        with suppress(FleetError):
+            await self._runner.run(_RELEASE_S, self._let_go)
+
+    def look_again(self) -> None:
+        """Ask workers and database anew at once: something was changed."""
+        self._poller.hurry()
+        self.feed.note_change()
+
+    def mailbox(self) -> Mailbox:
+        """Return the mailbox for commands, apart from the poller's: nobody waits behind a dead worker."""
+        if self.services.app is None:
+            raise RefusedError("no broker is configured")
+        if self._mailbox is None:
+            self._mailbox = Mailbox(self.services.app)
+        return self._mailbox
+
+    def living(self) -> tuple[str, ...]:
+        """Return the real names of the workers that can be expected to answer."""
+        now = time.monotonic()
+        with self.state.lock:
+            hostnames = [
+                worker.hostname
+                for worker in self.state.workers.values()
+                if state_of(worker, age_of(worker, self.seen, now)) in (WorkerState.SEEN, WorkerState.LATE)
+            ]
+        return tuple(self._names.real(hostname) for hostname in hostnames)
+
+    def work(self) -> tuple[int, int]:
+        """Return (tasks that run, messages that wait)."""
+        newest = self.feed.newest
+        if newest is None:
+            return 0, 0
+        running = sum(
+            worker.active for worker in newest.workers if worker.state in (WorkerState.SEEN, WorkerState.LATE)
+        )
+        return running, sum(queue.depth for queue in newest.queues)
+
+    def task(self, task_id: str) -> TaskDetail:
+        """Return everything about one task: what was recorded, else what events told; blocks.
+
+        Raises:
+            NotFoundError: neither is anything.
+        """
+        if self.services.database is not None:
+            detail = self.reader.read(tasks.show_task, task_id)
+            if detail is not None:
+                return tasks.task_detail(detail, self.task_actions.offer(task_id))
+        return tasks.task_by_events(self.state, self.seen, task_id)
+
+    def _unread_reason(self) -> str:
+        return self._stream.unread_reason if self._stream is not None else ""
+
+    def _let_go(self) -> None:
+        if self._stream is not None:
+            self._stream.stop()
+        if self._mailbox is not None:
+            self._mailbox.close()
+        self.task_actions.close()
+        services = self.services
+        if services.app is not None and not services.is_foreign:
+            # The call that installs it is also the one that finds it.
+            found = recorder.install(services.app, services.settings.recorder, services.settings.database)
+            if found is not None:
+                found.close()
+        if services.app is not None:
+            services.app.close()
+        if services.database is not None:
+            services.database.dispose()

@@ -1,0 +1,149 @@
+"""Retry, revoke, dismiss and cancel: thin over the operations, which check, act and note; blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from earthgazer_core.operations.cancel import cancel_run
+from earthgazer_core.operations.retry import Retried, Retrier
+from earthgazer_core.operations.revoke import revoke
+
+from earthgazer_core.operations.broker import RedisBroker
+from earthgazer_core.operations.mailbox import Mailbox
+from earthgazer_tui.fleet.errors import RefusedError
+from earthgazer_tui.fleet.live import sanitise
+from earthgazer_tui.fleet.live.events_state import EventsState
+from earthgazer_tui.fleet.live.records import TERMINAL
+from earthgazer_tui.fleet.live.replies import replies_of
+from earthgazer_tui.fleet.live.services import Services
+from earthgazer_tui.fleet.models import ActionResult, RetryOffer, RetryPlan, RetryPlanItem
+from earthgazer_tui.fleet.models.task import RetryMode
+
+_TIMEOUT_S = 2.0
+
+
+class TaskActions:
+    """What an operator does to tasks and runs."""
+
+    def __init__(
+        self,
+        services: Services,
+        state: EventsState,
+        mailbox: Callable[[], Mailbox],
+        living: Callable[[], tuple[str, ...]],
+    ) -> None:
+        self._services = services
+        self._state = state
+        self._mailbox = mailbox
+        self._living = living
+        self._retrier: Retrier | None = None
+        self._broker: RedisBroker | None = None
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        if self._broker is not None:
+            self._broker.close()
+
+    def offer(self, task_id: str) -> RetryOffer:
+        """Return whether and how a task can be retried."""
+        offer = self._retry().offer(task_id)
+        return RetryOffer(RetryMode(offer.mode), sanitise.line(offer.reason))
+
+    def plan_retry(self, task_ids: Sequence[str]) -> RetryPlan:
+        """Return what a retry would send where."""
+        return RetryPlan(
+            tuple(
+                RetryPlanItem(
+                    task_id=sanitise.name(item.task_id),
+                    name=sanitise.name(item.name),
+                    queue=sanitise.optional(item.queue),
+                    mode=str(item.mode),
+                    note=sanitise.line(item.note),
+                )
+                for item in self._retry().plan(list(task_ids))
+            )
+        )
+
+    def retry(self, task_ids: Sequence[str]) -> ActionResult:
+        """Publish the recorded messages again."""
+        outcomes = self._retry().retry_many(list(task_ids))
+        done = [one for one in outcomes if isinstance(one, Retried)]
+        refused = [one for one in outcomes if not isinstance(one, Retried)]
+        if len(outcomes) == 1:
+            one = outcomes[0]
+            if isinstance(one, Retried):
+                copied = f" as copy {one.new_id[:8]}" if one.new_id and one.new_id != one.task_id else ""
+                return ActionResult(
+                    True,
+                    sanitise.line(f"Retried {one.name}{copied}: attempt {one.attempt}, queue {one.queue}"),
+                )
+            return ActionResult(False, sanitise.line(f"Not retried: {one.note}"))
+        summary = f"Retried {len(done)} of {len(outcomes)}"
+        if refused:
+            summary += f"; refused {len(refused)}: {refused[0].note}"
+        return ActionResult(not refused, sanitise.line(summary))
+
+    def revoke(self, task_ids: Sequence[str], terminate: bool) -> ActionResult:
+        """Revoke unfinished tasks."""
+        ids = list(task_ids)
+        if self._services.database is None:
+            ids = self._unfinished(ids)
+        result = revoke(
+            self._services.database,
+            self._mailbox(),
+            ids,
+            terminate=terminate,
+            expected=self._living(),
+            timeout_s=_TIMEOUT_S,
+        )
+        replies = replies_of(result.answers, _TIMEOUT_S)
+        verb = "Terminated" if terminate else "Revoked"
+        answered = sum(reply.is_ok for reply in replies)
+        summary = (
+            f"{verb} {len(result.revoked)} of {len(task_ids)}: {answered} of {len(replies)} workers confirmed"
+        )
+        if result.refused:
+            summary += f"; refused {len(result.refused)}: {next(iter(result.refused.values()))}"
+        is_ok = len(result.revoked) == len(task_ids) and answered == len(replies)
+        return ActionResult(is_ok, sanitise.line(summary), replies)
+
+    def dismiss(self, task_ids: Sequence[str]) -> ActionResult:
+        """Take failures from the list."""
+        if self._services.database is None:
+            raise RefusedError("without a database there is no history that a failure could be kept in")
+        n = self._retry().dismiss(list(task_ids))
+        return ActionResult(n == len(task_ids), f"Dismissed {n} of {len(task_ids)}")
+
+    def cancel_run(self, run_id: str) -> ActionResult:
+        """Revoke all unfinished steps of a run."""
+        if self._services.database is None:
+            raise RefusedError("runs are known from the database, and none is configured")
+        result = cancel_run(
+            self._services.database, self._mailbox(), run_id, expected=self._living(), timeout_s=_TIMEOUT_S
+        )
+        replies = replies_of(result.answers, _TIMEOUT_S)
+        summary = (
+            f"Cancelled: {len(result.published)} published and {len(result.future)} future steps revoked"
+        )
+        if not replies:
+            summary += "; no worker is there to hear of it"
+        return ActionResult(all(reply.is_ok for reply in replies), summary, replies)
+
+    def _unfinished(self, ids: Sequence[str]) -> list[str]:
+        """Keep finished tasks from being revoked where only events know them: it would poison their ids."""
+        with self._state.lock:
+            known = {task_id: self._state.find(task_id) for task_id in ids}
+        ended = [task_id for task_id, task in known.items() if task is not None and task.state in TERMINAL]
+        if ended:
+            raise RefusedError(f"{len(ended)} of these have ended already: revoking would do harm")
+        return list(ids)
+
+    def _retry(self) -> Retrier:
+        if self._services.database is None:
+            raise RefusedError("only recorded messages can be published again, and no database is configured")
+        if self._services.app is None:
+            raise RefusedError("no broker is configured")
+        if self._retrier is None:
+            self._broker = RedisBroker(self._services.app) if self._services.is_redis else None
+            self._retrier = Retrier(self._services.database, self._services.app, self._broker)
+        return self._retrier

@@ -1,0 +1,159 @@
+"""Tasks: from the recorder where there is one, else from what their events told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from earthgazer_core.operations.executions import Execution, ExecutionDetail, list_executions, show_execution
+from earthgazer_core.operations.retry import RetryOffer as CoreOffer
+from sqlalchemy.orm import Session
+
+from earthgazer_core.errors import NotFoundError as CoreNotFoundError
+from earthgazer_tui.fleet.errors import NotFoundError
+from earthgazer_tui.fleet.live import filters, sanitise
+from earthgazer_tui.fleet.live.clock import moment
+from earthgazer_tui.fleet.live.events_state import EventsState
+from earthgazer_tui.fleet.live.observations import Observations
+from earthgazer_tui.fleet.live.records import KEPT_LONGER, TaskRecord
+from earthgazer_tui.fleet.live.snapshot import task_row
+from earthgazer_tui.fleet.models import RetryMode, RetryOffer, StateChange, TaskDetail, TaskRow
+
+FAILED_STATES = ("FAILURE", "REVOKED", "REJECTED")
+"""States of the list of failures."""
+
+
+def list_failed(session: Session, text: str = "", limit: int = 500) -> tuple[TaskRow, ...]:
+    """Return recorded failures that were not dismissed, newest first."""
+    found = list_executions(session, states=FAILED_STATES, text=text, undismissed=True, limit=limit)
+    return tuple(execution_row(execution) for execution in found)
+
+
+def failed_by_events(
+    state: EventsState, seen: Observations, text: str = "", limit: int = 500
+) -> tuple[TaskRow, ...]:
+    """Return the failures that events told of since we look, newest first."""
+    with state.lock:
+        tasks = [task for task in state.tasks.values() if task.state in KEPT_LONGER]
+        tasks += state.failures.values()
+        rows = [task_row(task, seen) for task in tasks]
+    terms = filters.parse(text)
+    kept = [row for row in rows if all(_matches(row, term) for term in terms)]
+    return tuple(sorted(kept, key=lambda row: row.at, reverse=True)[:limit])
+
+
+def task_by_events(state: EventsState, seen: Observations, task_id: str) -> TaskDetail:
+    """Return what events told of a task.
+
+    Raises:
+        NotFoundError: they told nothing.
+    """
+    with state.lock:
+        task = state.find(task_id)
+        if task is None:
+            raise NotFoundError(f"task {task_id} is not known: it ran before the console was started")
+        return TaskDetail(
+            row=task_row(task, seen),
+            args=task.args,
+            kwargs=task.kwargs,
+            args_source="event (may be cut)",
+            is_redacted=False,
+            result=task.result,
+            traceback=task.traceback,
+            timeline=tuple(_timeline(task)),
+            parent_id=task.parent_id,
+            root_id=task.root_id,
+            group_id=None,
+            retry=RetryOffer(
+                RetryMode.REFUSED,
+                "its message was not recorded, and arguments told by events may be cut:"
+                " install earthgazer_core.recorder in the app",
+            ),
+        )
+
+
+def show_task(session: Session, task_id: str) -> ExecutionDetail | None:
+    """Return what was recorded of a task, None if nothing was."""
+    try:
+        return show_execution(session, task_id)
+    except CoreNotFoundError:
+        return None
+
+
+def task_detail(detail: ExecutionDetail, offer: CoreOffer) -> TaskDetail:
+    """Return a recorded task as shown."""
+    return TaskDetail(
+        row=execution_row(detail.execution),
+        args=_value(detail.args),
+        kwargs=_value(detail.kwargs),
+        args_source=sanitise.line(detail.args_source),
+        is_redacted=detail.is_redacted,
+        result=_value(detail.result),
+        traceback=sanitise.text(detail.traceback or ""),
+        timeline=tuple(
+            StateChange(
+                state=sanitise.name(change.state),
+                at=change.at,
+                worker=sanitise.optional(change.worker),
+                attempt=change.attempt,
+                detail=_value(change.detail, sanitise.LINE_LIMIT),
+            )
+            for change in detail.timeline
+        ),
+        parent_id=sanitise.optional(detail.parent_id),
+        root_id=sanitise.optional(detail.root_id),
+        group_id=sanitise.optional(detail.group_id),
+        retry=retry_offer(offer),
+    )
+
+
+def retry_offer(offer: CoreOffer) -> RetryOffer:
+    """Return whether a task can be retried, as shown."""
+    return RetryOffer(RetryMode(offer.mode), sanitise.line(offer.reason))
+
+
+def execution_row(execution: Execution) -> TaskRow:
+    """Return a recorded execution as a line of a list."""
+    message = (execution.error_message or "").strip().splitlines()
+    return TaskRow(
+        task_id=sanitise.name(execution.task_id),
+        name=sanitise.name(execution.name),
+        state=sanitise.name(execution.state),
+        queue=sanitise.optional(execution.queue),
+        worker=sanitise.optional(execution.worker),
+        at=execution.at,
+        runtime_s=execution.runtime_s,
+        retries=execution.retries,
+        attempt=execution.attempt,
+        error_type=sanitise.optional(execution.error_type),
+        error_message=sanitise.url(message[0]) if message else None,
+        capture_id=execution.capture_id,
+        run_id=sanitise.optional(execution.run_id),
+        blocked_by=sanitise.optional(execution.blocked_by),
+    )
+
+
+def _value(value: Any, limit: int = sanitise.TEXT_LIMIT) -> str:
+    if value is None:
+        return ""
+    raw = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
+    return sanitise.text(raw, limit) if limit > sanitise.LINE_LIMIT else sanitise.line(raw, limit)
+
+
+def _timeline(task: TaskRecord) -> Iterator[StateChange]:
+    times = (("PENDING", task.sent_at), ("RECEIVED", task.received_at), ("STARTED", task.started_at))
+    for state, at in times:
+        if (known := moment(at)) is not None:
+            yield StateChange(state, known, task.worker if state != "PENDING" else None, 1, "")
+    if (ended := moment(task.finished_at)) is not None:
+        yield StateChange(task.state, ended, task.worker, 1, task.error or "")
+
+
+def _matches(row: TaskRow, term: filters.Term) -> bool:
+    fields = {
+        "id": row.task_id, "name": row.name, "state": row.state, "queue": row.queue or "",
+        "worker": row.worker or "", "error": f"{row.error_type or ''} {row.error_message or ''}",
+    }  # fmt: skip
+    searched = " ".join(fields.values()) if not term.field else fields.get(term.field, "")
+    return (term.value.lower() in searched.lower()) != term.is_negated

@@ -1,0 +1,53 @@
+"""The decisive test: real captures in, NDVI out, compared with what was computed independently."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.core.pipeline import Pipeline
+from tests.expected_cases import CASES, Case, differences, load_expected
+
+
+@pytest.fixture(scope="module")
+def obtained(pipeline: Pipeline, test_data: Path) -> dict[str, Any]:
+    """What the whole path gives for each case."""
+    expected = load_expected(test_data)
+
+    def run(case: Case) -> dict[str, Any]:
+        capture_id = pipeline.ok(*case.add_arguments(test_data))["id"]
+        pipeline.ok(*case.process_arguments(capture_id, expected[case.name]))
+        return pipeline.artifact(capture_id)
+
+    with ThreadPoolExecutor(4) as pool:
+        return dict(zip((case.name for case in CASES), pool.map(run, CASES), strict=True))
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES])
+def test_statistics_equal_an_independent_tools(name: str, obtained: dict[str, Any], test_data: Path) -> None:
+    assert differences(obtained[name], load_expected(test_data)[name]) == []
+
+
+def test_every_ndvi_case_of_the_file_is_run_or_known_to_be_wrong(test_data: Path) -> None:
+    told = {
+        name
+        for name, case in load_expected(test_data).items()
+        if "valid" in case.get("expected", {}) and "wrong" not in name
+    }
+    assert told == {case.name for case in CASES}
+
+
+def test_the_histogram_has_200_bins_of_a_hundredth(obtained: dict[str, Any]) -> None:
+    for artifact in obtained.values():
+        statistics = artifact["statistics"]
+        assert statistics["histogram"]["edges"] == [step / 100 for step in range(-100, 101)]
+        counted = sum(statistics["histogram"]["counts"]) + statistics["below"] + statistics["above"]
+        assert counted == statistics["valid"]
+
+
+def test_the_offset_decision_is_told_with_its_reason(obtained: dict[str, Any]) -> None:
+    assert "04.00" in obtained["s2_N0400_offset"]["parameters"]["radiometry"]
+    assert "no offset" in obtained["s2_29RKH_nodata"]["parameters"]["radiometry"]
