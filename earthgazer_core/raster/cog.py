@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -160,12 +161,16 @@ def _check_whole(path: Path) -> None:
         OSError: a tile is missing or cut off.
     """
     size = path.stat().st_size
-    with without_georeference_warnings(), rasterio.open(path) as dataset:
+    with without_georeference_warnings():
+        opened = rasterio.open(path)
+    with opened as dataset:
         levels = [None, *range(len(dataset.overviews(1)))]
         planes = dataset.indexes if dataset.interleaving == Interleaving.band else (1,)
         for level in levels:
             shrink = 1 if level is None else dataset.overviews(1)[level]
-            across, down = (-(-(-(-side // shrink)) // BLOCK_PX) for side in (dataset.width, dataset.height))
+            across, down = (
+                math.ceil(math.ceil(side / shrink) / BLOCK_PX) for side in (dataset.width, dataset.height)
+            )
             for plane, row, column in product(planes, range(down), range(across)):
                 place = f"{column}_{row}"
                 offset = dataset.get_tag_item(f"BLOCK_OFFSET_{place}", "TIFF", plane, level)

@@ -93,6 +93,9 @@ class CaptureDetailScreen(FleetScreen):
     async def refresh_data(self) -> None:
         """Ask for the capture and show it where anything changed."""
         detail = await self.session.fleet.capture(self.capture_id)
+        if self.detail is None and detail.statistics is None:
+            self._view = [view for view, _ in VIEWS].index("facts")
+            self._show_view()
         if detail != self.detail:
             self.detail = detail
             self._show(detail)

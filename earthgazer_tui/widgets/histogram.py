@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil, floor
 
 from textual.content import Content
 from textual.reactive import reactive
@@ -27,8 +28,10 @@ _RAMP = (
 )
 """Colours of NDVI: water, bare soil, sparse and dense vegetation."""
 
-_TICK_STEPS = (0.05, 0.1, 0.2, 0.25, 0.4, 0.5, 1.0)
-"""Distances between labelled values, counted from -1; finest first."""
+_TICK_STEPS = (0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
+"""Distances between labelled values, finest first."""
+_TICK_CELLS = 8
+"""Least cells from one label to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ def coarsen(edges: Sequence[float], counts: Sequence[int], room: int, *, whole: 
         edges: Stored edges, one more than counts.
         counts: Stored counts.
         room: Bars that can be drawn, at least 1.
-        whole: Whether to show the whole range; else only the part that holds counts, widened to
-            whole bars, so that nothing counted is left out.
+        whole: Whether to show the whole range; else only the part that holds counts, widened where
+            that doesn't make whole bars, so that nothing counted is left out.
 
     Returns:
         At most ``room`` bins; the sum of their counts is that of the counts given.
@@ -64,10 +67,12 @@ def coarsen(edges: Sequence[float], counts: Sequence[int], room: int, *, whole: 
     if n == 0:
         return Bins(edges=tuple(edges[:1]), counts=())
     first, last = (0, n) if whole else span(counts)
-    for width in (k for k in range(1, n + 1) if n % k == 0):
-        start, stop = first // width * width, -(-last // width) * width
-        if (stop - start) // width <= max(room, 1):
+    for width in range(1, n + 1):
+        bars = -(-(last - first) // width)
+        start = min(first, n - bars * width)
+        if bars <= max(room, 1) and start >= 0:
             break
+    stop = start + bars * width
     return Bins(
         edges=tuple(edges[i] for i in range(start, stop + 1, width)),
         counts=tuple(sum(counts[i : i + width]) for i in range(start, stop, width)),
@@ -138,19 +143,16 @@ def draw_histogram(statistics: IndexStatistics, width: int, height: int, *, whol
 
 
 def _ticks(bins: Bins, columns: int) -> list[tuple[float, str]]:
-    """Return positions and labels of the lower axis: round values that are edges of bars, well apart."""
-    n = len(bins.counts)
-    end = n * columns
-    most = max(2, end // 7 + 1)
+    """Return positions and labels of the lower axis: round values, well apart."""
+    low, high = bins.edges[0], bins.edges[-1]
+    end = len(bins.counts) * columns
     for step in _TICK_STEPS:
-        steps = [(edge + 1.0) / step for edge in bins.edges]
-        chosen = [i for i, k in enumerate(steps) if abs(k - round(k)) < 1e-6]
-        if 2 <= len(chosen) <= most:
+        first, last = ceil(low / step - 1e-6), floor(high / step + 1e-6)
+        if (last - first) * _TICK_CELLS <= end:
             break
-    else:
-        chosen = [0, n]
-    # A label half a cell inside the axis: on its very end plotext would drop it.
-    return [(min(max(i * columns, 0.01), end - 0.01), f"{bins.edges[i] + 0.0:g}") for i in chosen]
+    positions = [(k * step, (k * step - low) / (high - low) * end) for k in range(first, last + 1)]
+    # A label a little inside the axis: on its very end plotext would drop it.
+    return [(min(max(at, 0.01), end - 0.01), f"{round(value, 2) + 0.0:g}") for value, at in positions]
 
 
 class Histogram(Widget):

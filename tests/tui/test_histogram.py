@@ -48,6 +48,7 @@ def test_zooming_leaves_out_empty_ends_only() -> None:
 
     assert bins.edges[0] == pytest.approx(0.2)
     assert bins.edges[-1] == pytest.approx(0.64)
+    assert len(bins.counts) == 44
     assert sum(bins.counts) == 12
 
 

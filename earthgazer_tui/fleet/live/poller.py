@@ -169,7 +169,7 @@ class Poller:
     async def _ask_workers(self) -> None:
         # Those heard of answer within milliseconds; once in a while all are asked, with the whole time
         # limit, to hear of workers that send no heartbeats.
-        known = self._known()
+        known: tuple[str, ...] | None = self._known()
         if not known or self._is_due("census", CENSUS_EVERY_S):
             known = None
         loop = asyncio.get_running_loop()
