@@ -61,7 +61,11 @@ def _sentinel2(name: str, folder: str, time: str, *options: str, more: Sequence[
 
 
 def _landsat(name: str, prefix: str, time: str, *options: str) -> Case:
-    bands = (("SR_B4", f"{prefix}SR_B4.TIF"), ("SR_B5", f"{prefix}SR_B5.TIF"), ("QA_PIXEL", f"{prefix}QA_PIXEL.TIF"))
+    bands = (
+        ("SR_B4", f"{prefix}SR_B4.TIF"),
+        ("SR_B5", f"{prefix}SR_B5.TIF"),
+        ("QA_PIXEL", f"{prefix}QA_PIXEL.TIF"),
+    )
     return Case(name, "LANDSAT_8", time, bands, options)
 
 
@@ -104,7 +108,9 @@ def differences(artifact: Mapping[str, Any], case: Mapping[str, Any]) -> list[st
         if obtained[name] != expected[name]
     ]
     if expected["valid"] == 0:
-        found += [f"{name} of nothing: {obtained[name]}" for name in ("mean", "std") if obtained[name] is not None]
+        found += [
+            f"{name} of nothing: {obtained[name]}" for name in ("mean", "std") if obtained[name] is not None
+        ]
         found += [] if artifact["outcome"] == "no_clear_pixels" else [f"outcome {artifact['outcome']}"]
         found += [] if sum(obtained["histogram"]["counts"]) == 0 else ["a histogram of nothing"]
         return found
@@ -117,7 +123,9 @@ def differences(artifact: Mapping[str, Any], case: Mapping[str, Any]) -> list[st
         found.append(f"histogram: expected {expected['hist20']}, obtained {coarse(obtained['histogram'])}")
     outside = (obtained["below"], obtained["above"])
     if outside != (expected["below_minus1"], expected["above_1"]):
-        found.append(f"outside [-1, 1]: expected {expected['below_minus1']}, {expected['above_1']}, got {outside}")
+        found.append(
+            f"outside [-1, 1]: expected {expected['below_minus1']}, {expected['above_1']}, got {outside}"
+        )
     if "shape" in case and artifact["shape"] != case["shape"]:
         found.append(f"shape: expected {case['shape']}, obtained {artifact['shape']}")
     if "transform" in case and artifact["transform"] != case["transform"]:

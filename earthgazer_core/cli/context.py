@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from earthgazer_core.celery_app import EarthGazerApp
     from earthgazer_core.db.session import Database
-
+    from earthgazer_core.settings import EarthGazerSettings
 
 _BROKER_PATIENCE_S = 5
 
@@ -81,6 +81,11 @@ class CliContext:
         except (OperationalError, OSError) as error:
             raise ServiceUnavailableError(f"the broker can't be reached: {error}") from error
         yield
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "database" in self.__dict__:
+            self.database.dispose()
 
     def _stack_variables(self) -> dict[str, str]:
         from earthgazer_core.stack.client import StackClient, default_state_dir

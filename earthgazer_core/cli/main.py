@@ -65,6 +65,7 @@ def cli(ctx: click.Context, state_dir: Path | None) -> None:
     Exit codes: 0 done, 1 failed or not found, 2 usage, 3 a service can't be reached.
     """
     ctx.obj = CliContext(state_dir)
+    ctx.call_on_close(ctx.obj.close)
 
 
 def main() -> None:

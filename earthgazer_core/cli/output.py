@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -16,6 +15,8 @@ from earthgazer_core.errors import EarthGazerError, InvalidInputError, Transient
 DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
 """Exit codes."""
 
+_WANTS_JSON = f"{__name__}.wants_json"
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -27,12 +28,17 @@ def json_option(command: F) -> F:
 class ErrorReportingGroup(click.Group):
     """A group whose commands' errors become one line, one document with ``--json``, and an exit code."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note whether a document is wanted, which an error has to know before the command does."""
+        ctx.meta.setdefault(_WANTS_JSON, "--json" in args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command of the group."""
         try:
             return super().invoke(ctx)
         except EarthGazerError as error:
-            if "--json" in sys.argv[1:]:
+            if ctx.meta[_WANTS_JSON]:
                 emit_json({"error": str(error), "type": type(error).__name__})
             note(f"earthgazer: {error}")
             ctx.exit(exit_code(error))

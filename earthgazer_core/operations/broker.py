@@ -191,9 +191,8 @@ class RedisBroker:
         """Yield every message that waits in the queues or is unacknowledged; page by page."""
         with self._opened() as client:
             now = time.time()
-            delivered = dict(
-                client.zrange(self._key(self._channel.unacked_index_key), 0, -1, withscores=True)
-            )  # type: ignore[arg-type]
+            index: Any = client.zrange(self._key(self._channel.unacked_index_key), 0, -1, withscores=True)
+            delivered = dict(index)
             for tag, raw in client.hscan_iter(self._key(self._channel.unacked_key), count=_SCAN_PAGE):
                 message = self._held_message(tag, raw, now, delivered)
                 if message is not None:
@@ -201,7 +200,7 @@ class RedisBroker:
             for queue in queues:
                 for step in self._channel.priority_steps:
                     key = self._list_key(queue, step)
-                    for start in range(0, int(client.llen(key)), _SCAN_PAGE):  # type: ignore[arg-type]
+                    for start in range(0, client.llen(key), _SCAN_PAGE):
                         raws: Any = client.lrange(key, start, start + _SCAN_PAGE - 1)
                         for raw in raws:
                             yield _message(raw, queue, step, "queue", None)
@@ -226,7 +225,7 @@ class RedisBroker:
 
     def _open(self) -> redis.Redis:
         # Without limits, a broker that accepts connections and says nothing would hold us for ever.
-        options = self._connection.transport_options
+        options: dict[str, Any] = self._connection.transport_options  # type: ignore[assignment]
         options.setdefault("socket_timeout", _PATIENCE_S)
         options.setdefault("socket_connect_timeout", _PATIENCE_S)
         self._connection.connect()

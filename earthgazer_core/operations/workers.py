@@ -12,7 +12,9 @@ from earthgazer_core.errors import InvalidInputError, RefusedError
 from earthgazer_core.operations.mailbox import Answer, Answers, Mailbox
 
 _SURVEY = ("stats", "active", "reserved", "scheduled", "active_queues")
-_RESIZE_WITHIN_S = 4.0
+_ANSWER_WITHIN_S = 2.0
+_COUNT_WITHIN_S = 7.0
+"""A prefork pool starts added processes when it next looks after itself, every five seconds."""
 _LOOK_AGAIN_S = 0.1
 _RESIZABLE = ("prefork", "eventlet", "gevent")
 
@@ -81,13 +83,16 @@ class PoolChange:
     """Processes before."""
     size_after: int
     """Processes counted afterwards."""
+    size_wanted: int
+    """Processes that there will be."""
     answers: Answers
     """What the worker said."""
 
     @property
     def summary(self) -> str:
         """One line."""
-        return f"{self.hostname}: {self.size_before} → {self.size_after} processes"
+        words = f"{self.hostname}: {self.size_before} → {self.size_wanted} processes"
+        return words if self.size_after == self.size_wanted else f"{words}, {self.size_after} so far"
 
 
 def survey(
@@ -139,24 +144,32 @@ def enable_events(
     )
 
 
-def grow(mailbox: Mailbox, hostname: str, n: int = 1) -> PoolChange:
+def grow(
+    mailbox: Mailbox, hostname: str, n: int = 1, *, count_within_s: float = _COUNT_WITHIN_S
+) -> PoolChange:
     """Add ``n`` processes to a worker's pool and count them.
 
-    Raises:
-        NotFoundError: no such worker answers.
-        RefusedError: its pool can't be resized; the message says why.
-    """
-    return _resize(mailbox, hostname, "pool_grow", n, n)
-
-
-def shrink(mailbox: Mailbox, hostname: str, n: int = 1) -> PoolChange:
-    """Take ``n`` processes from a worker's pool and count those that are left.
+    Args:
+        mailbox: Where to ask.
+        hostname: The worker.
+        n: Processes to add.
+        count_within_s: Time to wait for the processes to be there; 0 returns with its word alone.
 
     Raises:
-        NotFoundError: no such worker answers.
-        RefusedError: its pool can't be resized, or would have no process left.
+        RefusedError: it did not answer, or its pool can't be resized; the message says why.
     """
-    return _resize(mailbox, hostname, "pool_shrink", n, -n)
+    return _resize(mailbox, hostname, "pool_grow", n, n, count_within_s)
+
+
+def shrink(
+    mailbox: Mailbox, hostname: str, n: int = 1, *, count_within_s: float = _COUNT_WITHIN_S
+) -> PoolChange:
+    """Take ``n`` processes from a worker's pool and count those that are left; see :func:`grow`.
+
+    Raises:
+        RefusedError: it did not answer, its pool can't be resized, or would have no process left.
+    """
+    return _resize(mailbox, hostname, "pool_shrink", n, -n, count_within_s)
 
 
 def resize_refusal(stats: Mapping[str, Any]) -> str:
@@ -171,7 +184,9 @@ def resize_refusal(stats: Mapping[str, Any]) -> str:
     return "" if pool else "it did not say what pool it has"
 
 
-def _resize(mailbox: Mailbox, hostname: str, command: str, n: int, change: int) -> PoolChange:
+def _resize(
+    mailbox: Mailbox, hostname: str, command: str, n: int, change: int, count_within_s: float
+) -> PoolChange:
     if n < 1:
         raise InvalidInputError(f"{n} processes: expected 1 or more")
     stats = _stats(mailbox, hostname)
@@ -187,21 +202,22 @@ def _resize(mailbox: Mailbox, hostname: str, command: str, n: int, change: int) 
         raise RefusedError(
             f"{hostname} has {before} processes; without any it would take messages and never run them"
         )
-    answers = mailbox.ask(command, {"n": n}, destination=[hostname], timeout_s=_RESIZE_WITHIN_S)
+    answers = mailbox.ask(command, {"n": n}, destination=[hostname], timeout_s=_ANSWER_WITHIN_S)
     for answer in answers.answers:
         if not answer.is_ok:
             raise RefusedError(f"{hostname}: {answer.text}")
     if answers.silent:
-        raise RefusedError(f"{hostname} did not answer in {_RESIZE_WITHIN_S:g} s")
-    return PoolChange(hostname, before, _counted(mailbox, hostname, before + change), answers)
+        raise RefusedError(f"{hostname} did not answer in {_ANSWER_WITHIN_S:g} s")
+    counted = _counted(mailbox, hostname, before + change, count_within_s)
+    return PoolChange(hostname, before, counted, before + change, answers)
 
 
-def _counted(mailbox: Mailbox, hostname: str, wanted: int) -> int:
+def _counted(mailbox: Mailbox, hostname: str, wanted: int, within_s: float) -> int:
     """Return the number of processes once it is as wanted, or as it is when patience ends.
 
     A worker says "done" before a process has started or ended.
     """
-    deadline = time.monotonic() + _RESIZE_WITHIN_S
+    deadline = time.monotonic() + within_s
     while True:
         stats = _stats(mailbox, hostname)
         size = (_pool_size(stats) if stats else None) or 0
@@ -211,7 +227,7 @@ def _counted(mailbox: Mailbox, hostname: str, wanted: int) -> int:
 
 
 def _stats(mailbox: Mailbox, hostname: str) -> dict[str, Any] | None:
-    value = mailbox.ask("stats", destination=[hostname], timeout_s=2.0).values.get(hostname)
+    value = mailbox.ask("stats", destination=[hostname], timeout_s=_ANSWER_WITHIN_S).values.get(hostname)
     return value if isinstance(value, dict) else None
 
 

@@ -75,9 +75,10 @@ def writing_cog(
     """
     stem = f".{out.name}.{uuid.uuid4().hex}"
     raw, cog = out.with_name(f"{stem}.raw.tif"), out.with_name(f"{stem}.cog.tif")
+    with _as_storage_error(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _as_storage_error(out):
-            out.parent.mkdir(parents=True, exist_ok=True)
             dataset = _create(raw, grid, layout, tags)
         try:
             yield dataset

@@ -264,8 +264,12 @@ class StackClient:
 
     def _take_lease(self) -> Lease:
         link = self._connect(_ANSWER_S)
-        link.sendall(b'{"verb": "attach"}\n')
-        _answer(_read_line(link))
+        try:
+            link.sendall(b'{"verb": "attach"}\n')
+            _answer(_read_line(link))
+        except BaseException:
+            link.close()
+            raise
         link.settimeout(None)
         return Lease(link)
 

@@ -6,10 +6,13 @@ import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from earthgazer_core.db.session import Database, make_engine
 from earthgazer_core.settings import EarthGazerSettings
-from earthgazer_core.storage import ObjectStorage
+
+if TYPE_CHECKING:
+    from earthgazer_core.storage import ObjectStorage
 
 
 @dataclass
@@ -29,12 +32,12 @@ class Resources:
     @cached_property
     def artifacts(self) -> ObjectStorage:
         """Where artifacts are kept."""
-        return ObjectStorage(self.settings.storage.artifacts_root(), self.settings.storage)
+        return self._storage(self.settings.storage.artifacts_root())
 
     @cached_property
     def backups(self) -> ObjectStorage:
         """Where copies of what was discovered are kept."""
-        return ObjectStorage(self.settings.storage.backup_root(), self.settings.storage)
+        return self._storage(self.settings.storage.backup_root())
 
     @property
     def scenes_path(self) -> Path:
@@ -45,6 +48,12 @@ class Resources:
     def work_path(self) -> Path:
         """Directory of files that are being made."""
         return self.settings.storage.data_path / "work"
+
+    def _storage(self, root: str) -> ObjectStorage:
+        # here, because it brings native libraries that a worker's parent should not have before it forks
+        from earthgazer_core.storage import ObjectStorage
+
+        return ObjectStorage(root, self.settings.storage)
 
 
 _made: dict[int, Resources] = {}

@@ -29,9 +29,10 @@ class OpenCapture(Command):
     """Open the capture under the cursor: statistics, series, picture, facts."""
 
     id = "capture.open"
-    key = "enter"
+    key = "o"
     title = "Open"
     action = "open_row"
+    key_display = "enter"
 
 
 class ProcessCaptures(FleetCommand[CaptureRow]):

@@ -33,9 +33,10 @@ class OpenTask(Command):
     """Open the task under the cursor: traceback, arguments, timeline, retry."""
 
     id = "task.open"
-    key = "enter"
+    key = "o"
     title = "Open"
     action = "open_row"
+    key_display = "enter"
 
 
 class RetryTasks(FleetCommand[TaskRow]):

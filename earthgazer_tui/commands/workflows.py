@@ -23,18 +23,20 @@ class OpenRun(Command):
     """Open the run under the cursor as a tree of its steps."""
 
     id = "run.open"
-    key = "enter"
+    key = "o"
     title = "Open"
     action = "open_row"
+    key_display = "enter"
 
 
 class OpenStep(Command):
     """Open the task of the step under the cursor."""
 
     id = "run.open-step"
-    key = "enter"
+    key = "o"
     title = "Open task"
     action = "open_row"
+    key_display = "enter"
 
 
 class CancelRun(FleetCommand[RunRow]):

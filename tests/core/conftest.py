@@ -44,5 +44,3 @@ def pipeline(
             connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
         admin.dispose()
         broker.stop()
-
-

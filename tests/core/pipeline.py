@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from earthgazer_core.cli.main import cli
 from earthgazer_core.settings import EarthGazerSettings
 
 _START_S = 60.0
@@ -100,9 +103,17 @@ class Pipeline:
         )  # fmt: skip
         return Answer(done.returncode, done.stdout, done.stderr)
 
+    def ask(self, *arguments: str) -> Answer:
+        """Run ``earthgazer`` in this process: quicker, for commands that only speak to the database."""
+        result = CliRunner(env=self.environment).invoke(cli, arguments, prog_name="earthgazer")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Answer(result.exit_code, result.stdout, result.stderr)
+
     def ok(self, *arguments: str) -> Any:
         """Run ``earthgazer … --json``, which has to succeed, and return its document."""
-        answer = self.run(*arguments)
+        publishes = "--wait" in arguments or arguments[0] == "workflows" or "discover" in arguments
+        answer = self.run(*arguments) if publishes else self.ask(*arguments)
         assert answer.code == 0, answer.err + answer.out
         return answer.json
 

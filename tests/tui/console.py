@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from earthgazer_tui.app import ConsoleApp
 from tests.tui.scripted_fleet import ScriptedFleet
 
-DEADLINE_S = 10.0
+DEADLINE_S = 5.0
 ENDLESS = {"watch", "start"}
 """Groups of workers that a settled console may still have."""
 
@@ -23,7 +23,7 @@ async def console(
 ) -> AsyncIterator[Pilot[None]]:
     """Yield a pilot of a console that shows the overview of this fleet."""
     app = ConsoleApp(lambda: fleet, is_read_only=is_read_only, refresh_s=0.05)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         if fleet.may_open.is_set() and "open" not in fleet.errors:
             await until(pilot, lambda: app.current_mode == "overview")
             await settle(pilot)

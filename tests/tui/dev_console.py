@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from dataclasses import replace
 
+from earthgazer_tui.__main__ import run
 from earthgazer_tui.app import ConsoleApp
 from earthgazer_tui.fleet.models import (
     Alert,
@@ -144,4 +146,5 @@ def scripted(kind: str) -> ScriptedFleet:
 
 
 if __name__ == "__main__":
-    ConsoleApp(lambda: scripted((*sys.argv, "busy")[1]), is_read_only="ro" in sys.argv).run(mouse=False)
+    app = ConsoleApp(lambda: scripted((*sys.argv, "busy")[1]), is_read_only="ro" in sys.argv)
+    sys.exit(asyncio.run(run(app)))

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from earthgazer_core.db.tables import SCHEMA
 
@@ -41,10 +41,20 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
     Safe to call from several processes at once: one migrates, the others wait for it.
     """
-    config = _config()
     with engine.begin() as connection:
-        # held until the transaction ends, so that two starters can't both create the tables
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        command.upgrade(_locked(connection), revision)
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the database back to a revision, ``base`` for before the first; what only newer ones hold is lost."""
+    with engine.begin() as connection:
+        command.downgrade(_locked(connection), revision)
+
+
+def _locked(connection: Connection) -> Config:
+    # held until the transaction ends, so that two starters can't both create the tables
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+    config = _config()
+    config.attributes["connection"] = connection
+    return config

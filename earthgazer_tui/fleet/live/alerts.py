@@ -48,9 +48,7 @@ def alerts_of(
             )
             yield Alert("warning", "workers are seen, but none sends task events", hint)
         if unread_reason:
-            yield Alert(
-                "warning", f"some events can't be read: {unread_reason}", "event_serializer has to be json"
-            )
+            yield Alert("warning", f"events don't reach us: {unread_reason}", "")
     if (share := counters.failed_percent) is not None and share >= _FAILING_PERCENT:
         yield Alert("warning", f"{share:.0f} % of the tasks of the last minute failed", "5 shows them")
     if counters.events_shed:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from earthgazer_core.db.tables import ArtifactRow, AssetRow, TaskExecutionRow
@@ -159,7 +160,7 @@ def _failures(session: Session, capture_id: int) -> tuple[str, ...]:
     table = TaskExecutionRow
     query = (
         select(table.name, table.state, table.error_type, table.error_message, table.dismissed_at)
-        .distinct(table.name)
+        .ext(distinct_on(table.name))
         .where(table.capture_id == capture_id)
         .order_by(table.name, table.sent_at.desc().nulls_last(), table.updated_at.desc())
     )

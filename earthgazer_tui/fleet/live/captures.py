@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, exists, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from earthgazer_core.db.tables import (
@@ -113,7 +114,7 @@ def _artifacts(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Any]
             statistics["valid"].as_integer().label("valid"),
             statistics["total"].as_integer().label("total"),
         )
-        .distinct(ArtifactRow.capture_id, ArtifactRow.kind)
+        .ext(distinct_on(ArtifactRow.capture_id, ArtifactRow.kind))
         .where(ArtifactRow.capture_id.in_(ids))
         .order_by(
             ArtifactRow.capture_id, ArtifactRow.kind, ArtifactRow.created_at.desc(), ArtifactRow.id.desc()
@@ -138,7 +139,7 @@ def _executions(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Exe
             (func.jsonb_typeof(table.result) == "object").label("is_object"),
             table.result["skipped"].as_string().label("skipped"),
         )
-        .distinct(table.capture_id, table.name)
+        .ext(distinct_on(table.capture_id, table.name))
         .where(table.capture_id.in_(ids))
         .order_by(table.capture_id, table.name, table.sent_at.desc().nulls_last(), table.updated_at.desc())
     )

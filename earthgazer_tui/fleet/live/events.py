@@ -121,7 +121,7 @@ class EventStream:
                 events.extend(events_of(payload))
             except (ValueError, LookupError, TypeError, AttributeError) as error:
                 unread += 1
-                self.unread_reason = sanitise.line(error)
+                self.unread_reason = f"not JSON as event_serializer says? {sanitise.line(error, 120)}"
         state = self._state
         with state.lock:
             state.fold(events, now)

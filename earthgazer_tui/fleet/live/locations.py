@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from earthgazer_core.db.tables import ArtifactRow, CaptureLocationRow, LocationRow
@@ -141,12 +142,12 @@ def _watched(session: Session) -> Sequence[Watched]:
             passes.setdefault(row.location_id, []).append(row.sensed + timedelta(days=mission.revisit_days))
     newest_query = (
         select(CaptureLocationRow.location_id, CaptureTable.id)
-        .distinct(CaptureLocationRow.location_id)
+        .ext(distinct_on(CaptureLocationRow.location_id))
         .join(CaptureTable, CaptureTable.id == CaptureLocationRow.capture_id)
         .where(CaptureTable.superseded_by.is_(None))
         .order_by(CaptureLocationRow.location_id, CaptureTable.sensing_time.desc(), CaptureTable.id.desc())
     )
-    newest_ids = dict(session.execute(newest_query).tuples().all())
+    newest_ids = dict(session.execute(newest_query).all())
     captures = {
         row.capture_id: row for row in list_captures(session, capture_ids=list(set(newest_ids.values())))
     }

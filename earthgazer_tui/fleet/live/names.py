@@ -25,7 +25,8 @@ class Names:
             if len(self._shown) >= _LIMIT:
                 self._shown.clear()
             self._shown[value] = shown
-            if shown != value and len(self._real) < _LIMIT:
+            # Only a name with a backslash can look like another one's escapes.
+            if "\\" in shown and len(self._real) < _LIMIT:
                 self._real[shown] = value if self._real.get(shown, value) == value else None
         return shown
 

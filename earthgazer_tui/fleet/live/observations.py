@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +29,8 @@ class ServiceWatch:
 
     def down(self, reason: str) -> None:
         """Note that it did not, and why."""
-        self._note(ServiceState.DOWN, reason)
+        # The name of the service stands beside it already.
+        self._note(ServiceState.DOWN, re.sub(r"^(broker|database) unavailable: ", "", reason))
 
     def _note(self, state: ServiceState, detail: str) -> None:
         before = self.service

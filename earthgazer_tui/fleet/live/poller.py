@@ -159,8 +159,7 @@ class Poller:
 
     def _depths(self, refresh: bool, consumed: tuple[str, ...]) -> BrokerSnapshot:
         if self._broker is None:
-            assert self._services.app is not None  # noqa: S101 - started only where there is one
-            self._broker = RedisBroker(self._services.app)
+            self._broker = self._services.redis_broker()
         if refresh or not self._queue_names:
             self._queue_names = self._broker.queue_names(consumed)
         return self._broker.snapshot(self._queue_names)

@@ -91,8 +91,12 @@ class PoolActions:
             note.update(before=changed.size_before, after=changed.size_after)
             replies = replies_of(changed.answers, _TIMEOUT_S)
             is_ok = bool(replies) and all(reply.is_ok for reply in replies)
+            summary = changed.summary
+            if is_ok and changed.size_after == changed.size_before:
+                # It said yes, and nothing is to be seen of it: a busy process ends only when its task does.
+                is_ok, summary = False, f"{summary}: asked for, not to be seen yet"
             note["outcome"] = "done" if is_ok else "failed"
-        return ActionResult(is_ok, sanitise.line(changed.summary), replies)
+        return ActionResult(is_ok, sanitise.line(summary), replies)
 
     def _embedded(self) -> Embedded:
         if self._services.embedded is None:

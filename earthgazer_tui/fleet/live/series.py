@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from earthgazer_core.db.tables import CaptureLocationRow, LocationRow, TimeSeriesRow
@@ -18,7 +19,7 @@ def series_of_capture(session: Session, capture_id: int, index: str = "ndvi") ->
     """Return the newest series of each location that a capture shows; not analysed ones are left out."""
     query = (
         select(TimeSeriesRow, LocationRow.name)
-        .distinct(TimeSeriesRow.location_id)
+        .ext(distinct_on(TimeSeriesRow.location_id))
         .join(LocationRow, LocationRow.id == TimeSeriesRow.location_id)
         .join(CaptureLocationRow, CaptureLocationRow.location_id == LocationRow.id)
         .where(CaptureLocationRow.capture_id == capture_id, TimeSeriesRow.index == index)

@@ -12,6 +12,8 @@ from sqlalchemy.engine import make_url
 
 from earthgazer_core.celery_app import make_app
 from earthgazer_core.db.session import Database, make_engine
+from earthgazer_core.errors import InvalidInputError
+from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.settings import EarthGazerSettings, load_settings
 from earthgazer_core.stack.client import Lease, StackClient
 from earthgazer_core.stack.models import StartStep
@@ -56,6 +58,19 @@ class Services:
     def is_foreign(self) -> bool:
         """Whether the fleet is not known to be EarthGazer's."""
         return self.context == "foreign"
+
+    def redis_broker(self) -> RedisBroker:
+        """Return a reader of the broker's queues; not connected yet.
+
+        Raises:
+            InvalidInputError: the broker doesn't speak Redis, or none is configured.
+        """
+        if self.app is None:
+            raise InvalidInputError("no broker is configured")
+        if self.is_foreign:
+            # Queues that our own app would have by default are none of a foreign fleet's.
+            return RedisBroker.from_url(str(self.app.conf.broker_url), self.app.conf.broker_transport_options)
+        return RedisBroker(self.app)
 
     @property
     def is_redis(self) -> bool:

@@ -122,7 +122,9 @@ class LiveSession:
         return tasks.task_by_events(self.state, self.seen, task_id)
 
     def _unread_reason(self) -> str:
-        return self._stream.unread_reason if self._stream is not None else ""
+        if self._stream is None:
+            return ""
+        return self._stream.unread_reason if self._stream.is_listening else self._stream.reason
 
     def _let_go(self) -> None:
         if self._stream is not None:

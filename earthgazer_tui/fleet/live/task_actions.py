@@ -144,6 +144,6 @@ class TaskActions:
         if self._services.app is None:
             raise RefusedError("no broker is configured")
         if self._retrier is None:
-            self._broker = RedisBroker(self._services.app) if self._services.is_redis else None
+            self._broker = self._services.redis_broker() if self._services.is_redis else None
             self._retrier = Retrier(self._services.database, self._services.app, self._broker)
         return self._retrier

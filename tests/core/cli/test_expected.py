@@ -17,13 +17,14 @@ def obtained(pipeline: Pipeline, test_data: Path) -> dict[str, Any]:
     """What the whole path gives for each case."""
     expected = load_expected(test_data)
 
-    def run(case: Case) -> dict[str, Any]:
-        capture_id = pipeline.ok(*case.add_arguments(test_data))["id"]
-        pipeline.ok(*case.process_arguments(capture_id, expected[case.name]))
-        return pipeline.artifact(capture_id)
+    ids = {case.name: pipeline.ok(*case.add_arguments(test_data))["id"] for case in CASES}
+
+    def process(case: Case) -> None:
+        pipeline.ok(*case.process_arguments(ids[case.name], expected[case.name]))
 
     with ThreadPoolExecutor(4) as pool:
-        return dict(zip((case.name for case in CASES), pool.map(run, CASES), strict=True))
+        list(pool.map(process, CASES))
+    return {case.name: pipeline.artifact(ids[case.name]) for case in CASES}
 
 
 @pytest.mark.parametrize("name", [case.name for case in CASES])

@@ -41,8 +41,8 @@ def test_the_next_message_is_peeked_first(fleet: ForeignFleet, broker: RedisBrok
 
 def test_what_workers_hold_is_attributed_to_its_queue(fleet: ForeignFleet, broker: RedisBroker) -> None:
     fleet.start_worker(concurrency=1)
-    waiting = fleet.app.tasks["steps.wait"].delay("go")
     later = fleet.app.tasks["steps.add"].apply_async((1,), countdown=300)
+    waiting = fleet.app.tasks["steps.wait"].delay("go")
     eventually(lambda: broker.snapshot(["steps"]).queues[0].unacked == 2, "two unacked")
     snapshot = broker.snapshot(["steps"])
     [queue] = snapshot.queues

@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A loaded machine makes no example wrong, and examples are kept nowhere.
+settings.register_profile("steady", deadline=None, database=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

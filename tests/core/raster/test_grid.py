@@ -104,7 +104,9 @@ def test_a_window_covers_its_box_and_stays_within_the_scene(
 ) -> None:
     left, top = _UTM29.transform @ (col + part, row + part)
     right, bottom = _UTM29.transform @ (col + part + width, row + part + height)
-    west, south, east, north = transform_bounds(_UTM29.crs, 4326, left, bottom, right, top, densify_pts=101)
+    west, south, east, north = transform_bounds(  # type: ignore[no-untyped-call]
+        _UTM29.crs, 4326, left, bottom, right, top, densify_pts=101
+    )
     bbox = BBox(west, south, east, north)
     touches = col + part < 1098 and row + part < 1098 and col + part + width > 0 and row + part + height > 0
     if not touches:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
-from rio_cogeo import cog_validate
+from rio_cogeo.cogeo import cog_validate
 
 from earthgazer_core.domain.artifact import Outcome
 from earthgazer_core.domain.bbox import BBox
@@ -242,8 +242,11 @@ def test_bands_are_known_by_the_names_of_their_mission(tmp_path: Path) -> None:
     low = write_image(tmp_path / "low.tif", np.full((2, 2), 1000, dtype=np.uint16))
     high = write_image(tmp_path / "high.tif", np.full((2, 2), 3000, dtype=np.uint16))
     for mission, red, nir in (
-        (None, "B04", "B08"), ("SENTINEL-2A", "B4", "B8"), ("LANDSAT_8", "SR_B4", "B5"), ("LANDSAT_7", "B3", "B4"),
-    ):  # fmt: skip
+        (None, "B04", "B08"),
+        ("SENTINEL-2A", "B4", "B8"),
+        ("LANDSAT_8", "SR_B4", "B5"),
+        ("LANDSAT_7", "B3", "B4"),
+    ):
         sources = [
             BandSource(red, low, 1e-4, 0, 0, mission=mission),
             BandSource(nir, high, 1e-4, 0, 0, mission=mission),
@@ -271,10 +274,15 @@ def test_a_missing_band_or_index_is_named(tmp_path: Path) -> None:
 def test_an_offset_applied_twice_is_warned_of(cases: dict[str, Any], test_data: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     sources = [
-        BandSource(band, write_image(tmp_path / f"{band}.tif", rng.integers(200, 1500, (40, 40)).astype(np.uint16)),
-                   1e-4, -0.1, 0)
+        BandSource(
+            band,
+            write_image(tmp_path / f"{band}.tif", rng.integers(200, 1500, (40, 40)).astype(np.uint16)),
+            1e-4,
+            -0.1,
+            0,
+        )
         for band in ("red", "nir")
-    ]  # fmt: skip
+    ]
     doubtful = make_index("ndvi", sources, None, tmp_path / "o.tif")
     assert "may have been applied" in doubtful.parameters["warnings"][0]
     sound = _make(test_data, cases["s2_N0400_offset"], _SENTINEL2_0400, None, tmp_path / "sound.tif")

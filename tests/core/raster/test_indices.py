@@ -83,8 +83,11 @@ def test_swapping_the_bands_swaps_the_sign(one: Values, other: Values) -> None:
 def test_not_a_number_goes_through_and_shapes_stay(nir: Values, red: Values, blue: Values) -> None:
     nir[0] = np.nan
     for found in (
-        ndvi(nir=nir, red=red), gndvi(nir=nir, green=red), evi(nir=nir, red=red, blue=blue), msavi(nir=nir, red=red),
-    ):  # fmt: skip
+        ndvi(nir=nir, red=red),
+        gndvi(nir=nir, green=red),
+        evi(nir=nir, red=red, blue=blue),
+        msavi(nir=nir, red=red),
+    ):
         assert np.isnan(found[0])
         assert found.shape == nir.shape
         assert not np.isinf(found).any()

@@ -14,7 +14,8 @@ from pathlib import Path
 from earthgazer_core.raster.products import make_index
 from earthgazer_core.raster.source import BandSource
 
-sources = [BandSource(band, sys.argv[1], 1e-4, 0, 0, index=place) for place, band in enumerate(("red", "nir"), 1)]
+names = enumerate(("red", "nir"), 1)
+sources = [BandSource(band, sys.argv[1], 1e-4, 0, 0, index=place) for place, band in names]
 make_index("ndvi", sources, None, Path(sys.argv[2]), compression="ZSTD")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """

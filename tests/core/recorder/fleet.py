@@ -138,7 +138,9 @@ class ForeignFleet:
         for recorder in list(_recorders):
             if recorder.app is self.app:
                 recorder.close()
+        # Results that outlive their server would unsubscribe from it when they are collected.
         self.app.backend.result_consumer.stop()
+        self.app.backend.result_consumer.subscribed_to.clear()
         self.app.close()
 
 

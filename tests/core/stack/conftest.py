@@ -24,11 +24,14 @@ class StackUnderTest:
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir
         self.seen: set[Identity] = set()
+        self.clients: list[StackClient] = []
         self.stack_ids: set[str] = set()
 
-    def client(self, *options: str, profiles: str = "") -> StackClient:
+    def client(self, *options: str, profiles: str = "", app: str = TINY_APP) -> StackClient:
         """Return a client; a stack that it starts has workers of these profiles alone."""
-        return StackClient(self.state_dir, app=TINY_APP, options=("--profiles", profiles, *options))
+        client = StackClient(self.state_dir, app=app, options=("--profiles", profiles, *options))
+        self.clients.append(client)
+        return client
 
     def record(self) -> StackRecord:
         """Return what the supervisor wrote down, and remember it."""
@@ -57,6 +60,8 @@ def stack(short_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[St
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     under_test = StackUnderTest(short_directory / "state")
     yield under_test
+    for client in under_test.clients:
+        client.close()
     try:
         under_test.client().shutdown(Release.STOP, timeout_s=60)
     except ServiceUnavailableError:

@@ -287,7 +287,7 @@ def test_workers_can_be_started_and_stopped(stack: StackUnderTest) -> None:
 
 
 def test_a_worker_that_can_not_start_fails_its_step_not_the_stack(stack: StackUnderTest) -> None:
-    client = StackClient(stack.state_dir, app="no_such_module", options=("--profiles", "io"))
+    client = stack.client(profiles="io", app="no_such_module")
     steps = list[StartStep]()
     client.ensure_running(steps.append)
     stack.record()

@@ -101,7 +101,7 @@ def test_a_pass_that_should_be_there_says_why_it_is_not(
 
 def test_a_place_whose_time_is_over_expects_nothing(session: Session) -> None:
     place = rows.location(session, last_discovered_at=NOW, to_date=date(2026, 10, 1))
-    rows.artifact(session, rows.capture(session, place, sensing_time=NOW - timedelta(days=60)))
+    rows.artifact(session, rows.capture(session, place, sensing_time=NOW - timedelta(days=55)))
     row = _only(session)
     assert (row.status, row.next_expected, row.is_overdue) == ("ok", None, False)
 
