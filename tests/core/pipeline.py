@@ -96,9 +96,19 @@ class Pipeline:
 
     def run(self, *arguments: str, **variables: str) -> Answer:
         """Run ``earthgazer`` in a process of its own."""
+        return self._run(arguments, {**self.environment, **variables})
+
+    def run_unconfigured(self, *arguments: str, **variables: str) -> Answer:
+        """Run ``earthgazer`` in a process of its own that knows of no services."""
+        plain = {
+            name: value for name, value in self.environment.items() if not name.startswith("EARTHGAZER__")
+        }
+        return self._run(arguments, {**plain, **variables})
+
+    def _run(self, arguments: tuple[str, ...], environment: dict[str, str]) -> Answer:
         done = subprocess.run(
             [sys.executable, "-m", "earthgazer_core.cli", *arguments],
-            cwd=self.directory, env={**self.environment, **variables}, capture_output=True, text=True,
+            cwd=self.directory, env=environment, capture_output=True, text=True,
             timeout=_COMMAND_S, check=False,
         )  # fmt: skip
         return Answer(done.returncode, done.stdout, done.stderr)

@@ -25,7 +25,7 @@ async def test_the_quick_check_is_one_key_away() -> None:
         await until_shown(pilot, "NDVI histogram")
         assert "█" in shown(pilot)
         statistics = make.some_statistics()
-        assert f"{statistics.valid:,}".replace(",", " ") in lines_with(pilot, "pixels ")[0]
+        assert f"{statistics.valid:,}".replace(",", " ") in lines_with(pilot, "pixels ")[-1]
         for name, value in (("mean", "+0.6120"), ("std", "+0.1100"), ("p02", "+0.3500"), ("p98", "+0.8700")):
             assert value in lines_with(pilot, f"{name} ")[0]
         assert "below" not in shown(pilot)
@@ -78,7 +78,7 @@ async def test_z_zooms_to_where_there_are_values_and_back() -> None:
 async def test_both_pictures_are_shown_where_there_is_room_and_v_puts_the_other_first() -> None:
     (rgb,) = make.a_capture_detail().previews
     ndvi = replace(rgb, kind="ndvi")
-    async with console(one_capture(make.a_capture_detail(previews=(ndvi, rgb)))) as pilot:
+    async with console(one_capture(make.a_capture_detail(previews=(ndvi, rgb))), size=(110, 24)) as pilot:
         await press(pilot, "2", "enter", "tab", "tab")
         assert lines_with(pilot, "NDVI ")[-1].index("NDVI") < lines_with(pilot, "RGB")[-1].index("RGB")
         await press(pilot, "v")

@@ -161,10 +161,10 @@ async def test_an_empty_list_says_what_to_press() -> None:
 
 async def test_foreign_words_are_shown_as_they_are() -> None:
     fleet = some_captures()
-    hostile = "[/b] [@click=app.bell]x"
+    hostile = "[/b][@click=bell]x"
     fleet.capture_rows = [make.a_capture(1, locations=(hostile,), activity="[red]oops[/]")]
     fleet.freshness_rows = [make.a_freshness(name="[blink]", reason="[/] $error [1]")]
-    async with console(fleet, size=(140, 24)) as pilot:
+    async with console(fleet, size=(160, 24)) as pilot:
         await press(pilot, "2")
         assert hostile in shown(pilot)
         assert "[red]oops[/]" in shown(pilot)

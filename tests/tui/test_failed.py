@@ -38,7 +38,7 @@ def some_failures() -> ScriptedFleet:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 50)])
-async def test_a_failure_is_one_line_and_the_one_under_the_cursor_is_told_in_full(
+async def test_each_failure_is_a_line_and_the_one_under_the_cursor_is_told_in_full(
     size: tuple[int, int],
 ) -> None:
     async with console(some_failures(), size=size) as pilot:
@@ -211,7 +211,10 @@ async def test_nothing_failed_is_good_news() -> None:
 
 
 def test_long_literals_are_laid_out_without_being_decoded() -> None:
-    text = '{"name": "a, [b] \\u202e \\" {", "bbox": [1.10, 2e400, 3], "none": {}, "deep": {"id": 12345678901234567890}}'
+    text = (
+        '{"name": "a, [b] \\u202e \\" {", "bbox": [1.10, 2e400, 3], "none": {}, '
+        '"deep": {"id": 12345678901234567890}}'
+    )
 
     lines = [line.strip() for line in pretty(text).split("\n")]
 

@@ -53,6 +53,8 @@ class Services:
     """Where the broker is, without secrets."""
     database_label: str
     """Where the database is, without secrets."""
+    is_redis: bool
+    """Whether the broker speaks Redis."""
 
     @property
     def is_foreign(self) -> bool:
@@ -71,11 +73,6 @@ class Services:
             # Queues that our own app would have by default are none of a foreign fleet's.
             return RedisBroker.from_url(str(self.app.conf.broker_url), self.app.conf.broker_transport_options)
         return RedisBroker(self.app)
-
-    @property
-    def is_redis(self) -> bool:
-        """Whether the broker speaks Redis."""
-        return self.app is not None and _speaks_redis(str(self.app.conf.broker_url))
 
 
 def resolve(options: LiveOptions, on_step: Callable[[StartStep], None]) -> Services:
@@ -104,6 +101,7 @@ def _embedded(options: LiveOptions, on_step: Callable[[StartStep], None]) -> Ser
         embedded=Embedded(client, client.attach()),
         broker_label="embedded Valkey",
         database_label="embedded Postgres",
+        is_redis=True,
     )
 
 
@@ -127,6 +125,7 @@ def _configured(options: LiveOptions, settings: EarthGazerSettings) -> Services:
         embedded=None,
         broker_label=_broker_label(settings),
         database_label=_database_label(settings),
+        is_redis=app is not None and _speaks_redis(str(app.conf.broker_url)),
     )
 
 
@@ -150,6 +149,8 @@ def _own_app(settings: EarthGazerSettings) -> Celery:
 
 def _foreign_app(broker_url: str) -> Celery:
     app = Celery("earthgazer-console", broker=broker_url, set_as_current=False)
+    # Configuring looks for files, so it is done here, where blocking hurts nobody.
+    app.conf.broker_url  # noqa: B018
     if _speaks_redis(broker_url):
         app.conf.update(result_backend=broker_url, broker_transport_options=dict(_SOCKET_OPTIONS))
     return app
