@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
 from pathlib import Path
@@ -15,15 +16,28 @@ if TYPE_CHECKING:
     from earthgazer_tui.fleet.models import QuitChoice
     from earthgazer_tui.fleet.protocol import Fleet
 
+URL = re.compile(r"[a-z][a-z0-9+]*://\S+")
 NOTICE_S = 0.5
 """Closing that takes longer says what it waits for."""
+
+
+def _url(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Return the URL, refused where it can't be one; the value may hold a password and is not repeated."""
+    if value is not None and not URL.match(value):
+        raise click.BadParameter("expected a URL such as redis://host:6379/0 or postgresql://host/name")
+    return value
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--broker", metavar="URL", help="Look at this broker (redis://…) instead of the configured one."
 )
-@click.option("--database", metavar="URL", help="Use this Postgres (postgresql://…) for history and imagery.")
+@click.option(
+    "--database",
+    metavar="URL",
+    callback=_url,
+    help="Use this Postgres (postgresql://…) for history and imagery.",
+)
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -34,10 +48,10 @@ NOTICE_S = 0.5
 @click.option(
     "--refresh",
     type=click.FloatRange(0.1, 10),
-    default=1.0,
+    default=4.0,
     show_default=True,
     metavar="HZ",
-    help="How often the active screen asks again, per second.",
+    help="How often the screen changes per second, at most; lower it on a slow link.",
 )
 @click.option("--detach", is_flag=True, help="Leave the embedded stack running on quitting.")
 def main(
@@ -59,8 +73,15 @@ def main(
 
     def make_fleet() -> Fleet:
         """Import what is heavy, and make the fleet; runs in a thread once the first frame is painted."""
+        from earthgazer_core.errors import InvalidInputError
+        from earthgazer_core.settings import load_settings
+        from earthgazer_tui.fleet.errors import SettingsError
         from earthgazer_tui.fleet.live.fleet import LiveFleet, LiveOptions
 
+        try:
+            load_settings()
+        except InvalidInputError as error:
+            raise SettingsError(str(error)) from None
         return LiveFleet(
             LiveOptions(
                 broker_url=broker,
@@ -74,7 +95,7 @@ def main(
 
     from earthgazer_tui.app import ConsoleApp
 
-    app = ConsoleApp(make_fleet, is_read_only=read_only, refresh_s=1 / refresh)
+    app = ConsoleApp(make_fleet, is_read_only=read_only, refresh_s=max(1.0, 1 / refresh))
     sys.exit(asyncio.run(run(app, mouse=mouse)))
 
 
@@ -90,6 +111,8 @@ async def run(app: ConsoleApp, *, mouse: bool = False) -> int:
         await app.run_async(mouse=mouse)
     finally:
         await _close(app.fleet, app.quit_choice)
+    if app.failure:
+        click.echo(f"earthgazer-tui: {app.failure}", err=True)
     return app.return_code or 0
 
 

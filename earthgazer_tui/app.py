@@ -11,7 +11,7 @@ from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 
-from earthgazer_tui.fleet.errors import FleetError
+from earthgazer_tui.fleet.errors import FleetError, SettingsError
 from earthgazer_tui.fleet.models import QuitChoice
 from earthgazer_tui.fleet.protocol import Fleet
 from earthgazer_tui.screens.modes import mode_screens
@@ -22,6 +22,7 @@ from earthgazer_tui.theme import theme_for
 
 logger = logging.getLogger(__name__)
 
+EXIT_FAILED, EXIT_USAGE = 1, 2
 WATCH_AGAIN_S = 1.0
 """Pause before a broken watch is begun anew."""
 
@@ -56,6 +57,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
         self._is_leaving = False
         self.fleet: Fleet | None = None
         """The fleet, once made; whoever runs the app closes it."""
+        self.failure = ""
+        """Why there was nothing to look at; empty where there was."""
         self.quit_choice: QuitChoice | None = None
         """What is to become of an embedded stack; None where nobody chose."""
 
@@ -74,8 +77,13 @@ class ConsoleApp(App[None], inherit_bindings=False):
             if self.fleet is None:
                 self.fleet = await asyncio.to_thread(self._make_fleet)
             await self.fleet.open(self._start.show_step)
+        except SettingsError as error:
+            self.failure = str(error)
+            self.exit(return_code=EXIT_USAGE)
+            return
         except FleetError as error:
-            self._start.show_failure(str(error))
+            self.failure = str(error)
+            self._start.show_failure(self.failure)
             return
         session = Session(self.fleet, Store(self), self._is_read_only, self._refresh_s)
         for mode, make in mode_screens(session).items():
@@ -95,7 +103,8 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def action_start_again(self) -> None:
         """Try once more to start what failed."""
-        if self._start.failure:
+        if self.failure:
+            self.failure = ""
             self._start.clear()
             self._open_fleet()
 
@@ -115,7 +124,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self._is_leaving = False
         if choice is not None:
             self.quit_choice = choice
-            self.exit()
+            self.exit(return_code=EXIT_FAILED if self.failure else 0)
 
     async def _quit_choice(self) -> QuitChoice | None:
         """Return what is to become of the stack, or None to stay."""

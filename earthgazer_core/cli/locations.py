@@ -24,16 +24,13 @@ def locations() -> None:
 @click.option("--bbox", required=True, help="W,S,E,N in degrees; write --bbox=… where W is negative.")
 @click.option("--from", "from_date", type=_DAY, help="First day that matters, YYYY-MM-DD.")
 @click.option("--to", "to_date", type=_DAY, help="Last day that matters.")
+@click.option("--inactive", is_flag=True, help="Leave it out of what is discovered by schedule.")
 @json_option
 @click.pass_obj
 def add(
-    context: CliContext,
-    name: str,
-    bbox: str,
-    from_date: datetime | None,
-    to_date: datetime | None,
-    as_json: bool,
-) -> None:
+    context: CliContext, name: str, bbox: str, from_date: datetime | None, to_date: datetime | None,
+    inactive: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Watch a place; known captures that show it belong to it at once."""
     from earthgazer_core.db.repositories import locations as places
 
@@ -41,6 +38,7 @@ def add(
         row = places.add(
             session, name=name, bbox=BBox.parse(bbox), from_date=_day(from_date), to_date=_day(to_date)
         )
+        row.active = not inactive
     emit({"id": row.id}, as_json, [f"location {row.id}: {row.name}"])
 
 

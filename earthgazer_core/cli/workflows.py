@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -112,24 +113,24 @@ def reprocess(
 
 
 @workflows.command("list")
+@click.option("--text", default="", help="Words that the name or the id holds.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @json_option
 @click.pass_obj
-def list_(context: CliContext, limit: int, as_json: bool) -> None:
-    """List runs, newest first."""
-    from earthgazer_core.db.repositories import runs
+def list_(context: CliContext, text: str, limit: int, as_json: bool) -> None:
+    """List runs: those that go on, then the newest."""
+    from earthgazer_core.operations.runs import list_runs
 
     with context.session() as session:
-        found = runs.newest(session, limit)
-    data = [
-        {"run_id": run.run_id, "name": run.name, "created_at": run.created_at, "states": states}
-        for run, states in found
-    ]
+        found = list_runs(session, text=text, limit=limit)
     lines = table(
-        ("run", "workflow", "started", "tasks"),
-        ((run.run_id, run.name, run.created_at, _counts(states)) for run, states in found),
+        ("run", "workflow", "subject", "started", "state", "done"),
+        (
+            (run.run_id, run.name, run.subject, run.created_at, run.state, f"{run.done} of {run.total}")
+            for run in found
+        ),
     )
-    emit(data, as_json, lines)
+    emit([asdict(run) for run in found], as_json, lines)
 
 
 @workflows.command()
@@ -137,31 +138,50 @@ def list_(context: CliContext, limit: int, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(context: CliContext, run_id: str, as_json: bool) -> None:
-    """Show a run with its tasks."""
-    from earthgazer_core.db.repositories import runs
+    """Show a run with its steps, those to come included."""
+    from earthgazer_core.operations.runs import show_run
 
     with context.session() as session:
-        run = runs.get(session, run_id)
-        tasks = [
-            {
-                "task_id": task.task_id, "name": task.name, "state": task.state,
-                "capture_id": task.capture_id, "percent": task.percent, "stage": task.stage,
-                "runtime_s": task.runtime_s,
-                "error": f"{task.error_type}: {task.error_message}" if task.error_type else None,
-            }
-            for task in runs.tasks(session, run_id)
-        ]  # fmt: skip
+        found = show_run(session, run_id)
+    run = found.row
+    lines = [
+        f"{run.name} {run.subject} of {run.created_at:%Y-%m-%d %H:%M:%S}: {run.state}, {run.done} of {run.total} done",
+        *table(
+            ("task", "name", "state", "capture", "error"),
+            (
+                (step.task_id, "  " * step.depth + step.name, step.state, step.capture_id, step.error)
+                for step in found.steps
+            ),
+        ),
+    ]
+    emit({**asdict(run), "steps": [asdict(step) for step in found.steps]}, as_json, lines)
+
+
+@workflows.command()
+@click.argument("run_id")
+@json_option
+@click.pass_obj
+def cancel(context: CliContext, run_id: str, as_json: bool) -> None:
+    """Revoke what is unfinished of a run; tasks that run now end by themselves, and nothing follows them."""
+    from earthgazer_core.operations.cancel import cancel_run
+    from earthgazer_core.operations.mailbox import Mailbox
+
+    mailbox = Mailbox(context.app)
+    try:
+        result = cancel_run(context.database, mailbox, run_id, context="command line")
+    finally:
+        mailbox.close()
+    answered = [answer.worker for answer in result.answers.answers]
     data = {
-        "run_id": run.run_id, "name": run.name, "created_at": run.created_at,
-        "cancelled_at": run.cancelled_at, "parameters": run.parameters, "tasks": tasks,
+        "run_id": run_id, "published": list(result.published), "future": list(result.future),
+        "workers": answered,
     }  # fmt: skip
-    columns = ("task_id", "name", "state", "capture_id", "runtime_s", "error")
     emit(
         data,
         as_json,
         [
-            f"{run.name} of {run.created_at:%Y-%m-%d %H:%M:%S} with {run.parameters}",
-            *table(columns, ([task[column] for column in columns] for task in tasks)),
+            f"run {run_id}: {len(result.published)} tasks revoked, {len(result.future)} steps will not begin",
+            f"acknowledged by {', '.join(answered) or 'no worker: those that start later may not know of it'}",
         ],
     )
 
@@ -174,7 +194,3 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 
 def _bounds(text: str | None) -> tuple[float, float, float, float] | None:
     return BBox.parse(text).as_tuple() if text is not None else None
-
-
-def _counts(states: dict[str, int]) -> str:
-    return ", ".join(f"{count} {state.lower()}" for state, count in sorted(states.items()))

@@ -120,20 +120,19 @@ class Mailbox:
             commands: What to ask; every name once.
             destination: Workers to ask; all of them if None.
             expected: Workers known to exist. When each has answered, nothing is waited for any more.
-                None means the destination, or without one, everybody who answers in the whole time.
+                None or empty means the destination, or without one, everybody who answers in the whole time.
             timeout_s: Longest time to wait, over all commands together.
             on_answer: Told of each answer at once.
 
         Raises:
             ServiceUnavailableError: the broker is away.
         """
-        awaited = set(destination or ()) if expected is None else set(expected)
-        is_closed_set = expected is not None or destination is not None
+        awaited = set(expected or destination or ())
         with self._lock, self._translated():
             for is_last_try in (False, True):
                 try:
                     self._open()
-                    return self._exchange(commands, destination, awaited, is_closed_set, timeout_s, on_answer)
+                    return self._exchange(commands, destination, awaited, timeout_s, on_answer)
                 except self._errors():
                     # A connection that was kept through a restart of the broker fails once.
                     self._drop()
@@ -160,7 +159,6 @@ class Mailbox:
         commands: Sequence[Command],
         destination: Sequence[str] | None,
         awaited: set[str],
-        is_closed_set: bool,
         timeout_s: float,
         on_answer: OnAnswer | None,
     ) -> dict[str, Answers]:
@@ -169,7 +167,7 @@ class Mailbox:
             self._send(command, arguments, destination, timeout_s): command for command, arguments in commands
         }
         found: dict[str, dict[str, Answer]] = {command: {} for command, _ in commands}
-        while not (is_closed_set and all(awaited <= found[command].keys() for command in found)):
+        while not (awaited and all(awaited <= found[command].keys() for command in found)):
             left = start + timeout_s - time.monotonic()
             if left <= 0:
                 break

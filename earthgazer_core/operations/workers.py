@@ -123,7 +123,7 @@ def survey(
     mailbox.ask_many(
         [(command, {}) for command in _SURVEY],
         destination=destination,
-        expected=None if expected is None else tuple(expected),
+        expected=expected,
         timeout_s=timeout_s,
         on_answer=listen,
     )
@@ -132,16 +132,14 @@ def survey(
 
 def ping(mailbox: Mailbox, expected: Iterable[str] | None = None, *, timeout_s: float = 1.0) -> Answers:
     """Ask who is there."""
-    return mailbox.ask("ping", expected=None if expected is None else tuple(expected), timeout_s=timeout_s)
+    return mailbox.ask("ping", expected=expected, timeout_s=timeout_s)
 
 
 def enable_events(
     mailbox: Mailbox, expected: Iterable[str] | None = None, *, timeout_s: float = 1.0
 ) -> Answers:
     """Have workers send task events, until they restart."""
-    return mailbox.ask(
-        "enable_events", expected=None if expected is None else tuple(expected), timeout_s=timeout_s
-    )
+    return mailbox.ask("enable_events", expected=expected, timeout_s=timeout_s)
 
 
 def grow(
@@ -174,7 +172,7 @@ def shrink(
 
 def resize_refusal(stats: Mapping[str, Any]) -> str:
     """Return why a pool with these statistics can't be resized; empty where it can."""
-    pool = _pool_name(stats)
+    pool = pool_name(stats)
     if "autoscaler" in stats:
         return "it scales itself: change its autoscale range instead"
     if pool == "solo":
@@ -240,7 +238,7 @@ def _report(hostname: str, parts: Mapping[str, Any]) -> WorkerReport:
     total = stats.get("total")
     return WorkerReport(
         hostname=hostname,
-        pool=_pool_name(stats),
+        pool=pool_name(stats),
         pool_size=_pool_size(stats),
         processes=tuple(processes) if isinstance(processes, list) else (),
         pid=stats.get("pid"),
@@ -274,7 +272,8 @@ def _list(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _pool_name(stats: Mapping[str, Any]) -> str:
+def pool_name(stats: Mapping[str, Any]) -> str:
+    """Return the kind of pool that a worker's statistics tell of; empty where they don't."""
     implementation = str((stats.get("pool") or {}).get("implementation") or "")
     name = implementation.split(":")[0].rsplit(".", 1)[-1]
     return {"thread": "threads", "asynpool": "prefork"}.get(name, name)

@@ -50,6 +50,7 @@ class PublishRecorder:
         embed = body[2] or {}
         request: Any = current_task.request if current_task else {}
         is_inherited = self._inherit(headers, embed, request)
+        _stamp(headers)
         arguments = self._describer.arguments(headers, body)
         if arguments.is_redacted:
             headers.update(argsrepr=arguments.args_repr, kwargsrepr=arguments.kwargs_repr, is_redacted=True)
@@ -120,6 +121,14 @@ class PublishRecorder:
         forecast.message(headers, embed, after, is_announced=is_next and bool(request.get("run_id")))
         rows: list[Record] = [("runs", _recognised_run(headers, embed, at))]
         return rows + [("steps", step) for step in forecast.steps.values()]
+
+
+def _stamp(headers: dict[str, Any]) -> None:
+    """Stamp the message with its run, so that workers can discard whatever a cancelled run still brings."""
+    stamps = dict(headers.get("stamps") or {})
+    stamps["run_id"] = headers["run_id"]
+    headers["stamps"] = stamps
+    headers["stamped_headers"] = list(stamps)
 
 
 def _recognised_run(headers: Mapping[str, Any], embed: Mapping[str, Any], at: datetime) -> Row:

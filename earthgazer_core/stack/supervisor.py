@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Coroutine
@@ -311,24 +312,20 @@ class Supervisor:
 
     async def _give_back(self, delivered_before: float, expected: list[str]) -> None:
         """Give back what no living worker holds; a process of its own keeps Celery out of this one."""
+        process = self._start_giving_back(delivered_before, expected)
+        try:
+            await asyncio.to_thread(process.wait, _GIVE_BACK_S)
+        except subprocess.TimeoutExpired:
+            logger.warning("giving back did not end: left to the visibility timeout")
+        finally:
+            process.kill()
+            process.wait()
+
+    def _start_giving_back(self, delivered_before: float, expected: list[str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-m", "earthgazer_core.stack.give_back", "--app", self.plan.app]
         command += ["--delivered-before", repr(delivered_before)]
         command += [word for hostname in expected for word in ("--expect", hostname)]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            env=self._environment,
-        )
-        try:
-            output, _ = await asyncio.wait_for(process.communicate(), _GIVE_BACK_S)
-            logger.info("lost messages: %s", output.decode("utf-8", "replace").strip())
-        except TimeoutError:
-            logger.warning("giving back took too long: left to the visibility timeout")
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=self._environment)
 
     def _running_crew(self) -> Crew:
         if self._crew is None or self.phase not in (Phase.STARTING, Phase.RUNNING):

@@ -21,3 +21,7 @@ class NotFoundError(FleetError):
 
 class ReadOnlyError(FleetError):
     """The console was started read-only."""
+
+
+class SettingsError(FleetError):
+    """A setting or an option is wrong; the message names it and says what is expected."""

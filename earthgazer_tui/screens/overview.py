@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.timer import Timer
 from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command
@@ -23,8 +24,10 @@ from earthgazer_tui.widgets.queue_cells import QUEUE_COLUMNS
 from earthgazer_tui.widgets.task_mark import short_task_name, task_mark
 from earthgazer_tui.wording import span
 
-TRENDS_S = 5.0
-"""Least seconds between two pictures of what moves all the time."""
+BUSY_S = 3.0
+"""Least seconds between two lists of the newest tasks of a busy fleet, where every line changes."""
+BUSY_PER_S = 2.0
+"""Finished tasks per second from which a fleet is busy."""
 MAX_ALERTS = 4
 MAX_QUEUES = 6
 
@@ -46,7 +49,8 @@ class OverviewScreen(FleetScreen):
     OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (DiscoverAndProcess, EnableEvents)
     SNAPSHOT_S: ClassVar[float] = 1.0
 
-    _trends_at = float("-inf")
+    _busy_shown_at = float("-inf")
+    _busy_timer: Timer | None = None
 
     def compose_body(self) -> ComposeResult:
         """Make the four parts, and the hint that an empty sandbox gives."""
@@ -67,19 +71,28 @@ class OverviewScreen(FleetScreen):
         self._recent.focus()
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        """Show the fleet; what always moves is shown anew every few seconds only."""
+        """Show the fleet; what a busy fleet changes as a whole is shown less often."""
         self.query_one("#alerts", Lines).show(alert_lines(snapshot, MAX_ALERTS))
         first_steps = self.query_one("#first-steps", Lines)
         first_steps.show(Content(snapshot.first_steps))
         first_steps.display = bool(snapshot.first_steps)
-        is_due = monotonic() >= self._trends_at + TRENDS_S
-        if is_due or not snapshot.counters.throughput:
-            self._trends_at = monotonic()
-            self.query_one("#summary", Lines).show(summary_lines(snapshot, self.size.width - 2))
-            self._recent.show_rows(snapshot.recent)
+        wait = self._busy_shown_at + BUSY_S - monotonic()
+        if wait <= 0 or snapshot.counters.finished_per_s < BUSY_PER_S:
+            self._show_busy(snapshot)
+        elif self._busy_timer is None:
+            self._busy_timer = self.set_timer(wait, self._show_busy)
         queues = self._queues
         queues.show_rows(_busiest(snapshot.queues))
         queues.styles.height = len(queues.rows) + 1
+
+    def _show_busy(self, snapshot: Snapshot | None = None) -> None:
+        """Show what changes as a whole with every task."""
+        self._busy_timer = None
+        self._busy_shown_at = monotonic()
+        shown = snapshot or self.session.store.snapshot
+        if shown is not None:
+            self.query_one("#summary", Lines).show(summary_lines(shown, self.size.width - 2))
+            self._recent.show_rows(shown.recent)
 
     def text_to_copy(self) -> str:
         """Return the id of the task under the cursor."""

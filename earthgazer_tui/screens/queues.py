@@ -56,7 +56,7 @@ class QueuesScreen(FleetScreen):
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "queues.tcss"]
     OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = ()
-    SNAPSHOT_S: ClassVar[float] = 1.0
+    SNAPSHOT_S: ClassVar[float] = 1.5
 
     def compose_body(self) -> ComposeResult:
         """Make the list and the details."""

@@ -127,6 +127,14 @@ class Pipeline:
         assert answer.code == 0, answer.err + answer.out
         return answer.json
 
+    def eventually(self, look: Callable[[], Any]) -> Any:
+        """Return what a look gives as soon as it gives anything: what is recorded, is so a moment later."""
+        deadline = time.monotonic() + _END_S
+        while not (seen := look()):
+            assert time.monotonic() < deadline, f"{look} saw nothing in time"
+            time.sleep(0.05)
+        return seen
+
     def artifact(self, capture_id: int, kind: str = "ndvi") -> dict[str, Any]:
         """Return the newest artifact of a kind as ``artifacts show`` tells of it."""
         listed = self.ok("artifacts", "list", "--capture", str(capture_id), "--kind", kind, "--json")

@@ -1,10 +1,13 @@
-"""Run the console over a scripted, busy fleet: ``python -m tests.tui.dev_console [empty|busy|down]``."""
+"""Run the console over a scripted, busy fleet: ``python -m tests.tui.dev_console [empty|busy|down|live]``."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 from earthgazer_tui.__main__ import run
 from earthgazer_tui.app import ConsoleApp
@@ -133,12 +136,40 @@ def busy_fleet() -> ScriptedFleet:
     return fleet
 
 
+class LiveFleet(ScriptedFleet):
+    """A fleet whose snapshot changes four times a second, as a busy one's does."""
+
+    async def watch(self) -> AsyncIterator[Snapshot]:
+        for step in itertools.count():
+            base = self.snapshot
+            yield replace(
+                base,
+                taken_at=make.NOW + timedelta(seconds=step / 4),
+                queues=tuple(
+                    replace(q, depth=q.depth + step % 17, history=(*q.history[1:], q.depth + step % 17))
+                    for q in base.queues
+                ),
+                workers=tuple(
+                    replace(w, processed=(w.processed or 0) + step, load=(0.3 + step % 9 / 10, 0.3, 0.3))
+                    for w in base.workers
+                ),
+                counters=replace(base.counters, throughput=(*base.counters.throughput[1:], step % 9)),
+                recent=tuple(
+                    replace(task, task_id=f"t-{step}-{k}", at=task.at + timedelta(seconds=step))
+                    for k, task in enumerate(base.recent)
+                ),
+            )
+            await asyncio.sleep(0.25)
+
+
 def scripted(kind: str) -> ScriptedFleet:
     """Return the fleet of this name."""
     if kind == "empty":
         hint = "Press D to discover and process the sandbox location; NDVI is there within a minute."
         return ScriptedFleet(make.a_snapshot(first_steps=hint))
     fleet = busy_fleet()
+    if kind == "live":
+        return LiveFleet(fleet.snapshot)
     if kind == "down":
         down = Service(ServiceState.DOWN, "Connection refused (127.0.0.1:6379)", make.ago(minutes=2))
         fleet.push(replace(fleet.snapshot, broker=down))

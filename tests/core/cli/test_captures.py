@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from rasterio.transform import from_origin
+from affine import Affine
 
 from tests.core.pipeline import Answer, Pipeline
 
@@ -20,11 +20,11 @@ def band(tmp_path: Path) -> Path:
     return write_band(tmp_path / "B04.tif")
 
 
-def write_band(path: Path, *, value: int = 1000, size: int = 256) -> Path:
-    values = (np.arange(size * size, dtype=np.uint16).reshape(size, size) % 997) + value
+def write_band(path: Path, *, dtype: str = "uint16", size: int = 256) -> Path:
+    values = (np.arange(size * size).reshape(size, size) % 997 + 1000).astype(dtype)
     with rasterio.open(
-        path, "w", driver="GTiff", width=size, height=size, count=1, dtype="uint16", crs="EPSG:32632",
-        transform=from_origin(500000, 5500000, 10, 10), tiled=True, blockxsize=64, blockysize=64,
+        path, "w", driver="GTiff", width=size, height=size, count=1, dtype=dtype, crs="EPSG:32632",
+        transform=Affine(10, 0, 500000, 0, -10, 5500000), tiled=True, blockxsize=64, blockysize=64,
         compress="DEFLATE",
     ) as dataset:  # fmt: skip
         dataset.write(values, 1)
@@ -86,9 +86,7 @@ def test_bad_input_is_refused_with_one_clear_message(
 ) -> None:
     (tmp_path / "text.tif").write_text("no image")
     (tmp_path / "truncated.tif").write_bytes(band.read_bytes()[: band.stat().st_size // 2])
-    with rasterio.open(tmp_path / "float.tif", "w", driver="GTiff", width=4, height=4, count=1,
-                       dtype="float32", crs="EPSG:32632", transform=from_origin(0, 0, 10, 10)) as dataset:  # fmt: skip
-        dataset.write(np.zeros((4, 4), np.float32), 1)
+    write_band(tmp_path / "float.tif", dtype="float32")
     files = {
         "band": band, "missing": tmp_path / "none.tif", "directory": tmp_path, "text": tmp_path / "text.tif",
         "truncated": tmp_path / "truncated.tif", "float": tmp_path / "float.tif",

@@ -30,7 +30,8 @@ CAPTURE = Capture(
 def artifact_values(capture_id: int, key: str, **changed: Any) -> dict[str, Any]:
     return {
         "key": key, "capture_id": capture_id, "kind": "ndvi", "outcome": "ok", "uri": "file:///a.tif",
-        "sha256": "aa", "size_bytes": 1, "crs": None, "transform": [1, 0, 0, 0, -1, 0], "height": 1, "width": 1,
+        "sha256": "aa", "size_bytes": 1, "crs": None, "transform": [1, 0, 0, 0, -1, 0],
+        "height": 1, "width": 1,
         "bands": ["ndvi"], "parameters": {}, "algorithm_version": "1", "statistics": None, **changed,
     }  # fmt: skip
 

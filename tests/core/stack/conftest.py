@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from celery import Celery
 
@@ -41,10 +42,11 @@ class StackUnderTest:
         self.stack_ids.add(record.stack_id)
         return record
 
-    def left(self) -> list[Identity]:
-        """Return what still runs of all that was ever remembered."""
-        strays = [identity for stack_id in self.stack_ids for identity in marked(stack_id)]
-        return [identity for identity in self.seen if identity.is_alive()] + strays
+    def left(self) -> list[str]:
+        """Return the command lines of what still runs of all that was ever remembered."""
+        strays = {identity for stack_id in self.stack_ids for identity in marked(stack_id)}
+        alive = {identity for identity in self.seen if identity.is_alive()}
+        return [" ".join(psutil.Process(identity.pid).cmdline()) for identity in alive | strays]
 
     def app(self) -> Celery:
         """Return the app of the running stack, to publish with."""

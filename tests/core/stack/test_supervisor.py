@@ -36,6 +36,20 @@ def is_gone(stack: StackUnderTest) -> bool:
     return not stack.client().is_running() and not stack.left()
 
 
+def open_to_others(state_dir: Path) -> list[Path]:
+    everything = [state_dir, *state_dir.rglob("*")]
+    return [path for path in everything if not path.is_symlink() and path.stat().st_mode & 0o077]
+
+
+def shown_secrets(state_dir: Path) -> list[str]:
+    """Return the names of secrets that a process list or a log shows."""
+    lines = [" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])]
+    logs = [path.read_text() for path in (state_dir / "logs").iterdir()]
+    names = [path.name for path in (state_dir / "secrets").iterdir()]
+    assert len(names) == 4
+    return [name for name in names for text in lines + logs if secret(state_dir, name) in text]
+
+
 def test_a_start_tells_its_steps_and_an_end_leaves_no_process(stack: StackUnderTest) -> None:
     client, steps = stack.client(profiles="io"), list[StartStep]()
     env = client.ensure_running(steps.append)
@@ -48,6 +62,9 @@ def test_a_start_tells_its_steps_and_an_end_leaves_no_process(stack: StackUnderT
     assert [step.elapsed_s for step in steps] == sorted(step.elapsed_s for step in steps)
     assert set(record.processes) == {"valkey", "postgres", "io1", "beat"}
     assert all(one.state == "ready" for one in client.status().processes)
+    assert open_to_others(stack.state_dir) == []
+    assert shown_secrets(stack.state_dir) == []
+    assert secret(stack.state_dir, "valkey") not in repr(env)
 
     assert client.attach().release(Release.WAIT)
     client.wait_stopped(timeout_s=60)
@@ -56,26 +73,11 @@ def test_a_start_tells_its_steps_and_an_end_leaves_no_process(stack: StackUnderT
     assert not list((stack.state_dir / "run").iterdir())
 
 
-def test_everything_is_the_owners_alone_and_no_password_is_on_a_command_line(stack: StackUnderTest) -> None:
-    client = stack.client(profiles="io")
-    env = client.ensure_running()
-    open_to_others = [
-        path for path in stack.state_dir.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o077
-    ]
-    assert open_to_others == []
-    assert stack.state_dir.stat().st_mode & 0o777 == 0o700
-    words = [secret(stack.state_dir, path.name) for path in (stack.state_dir / "secrets").iterdir()]
-    assert len(words) == 4
-    lines = [" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])]
-    logs = [path.read_text() for path in (stack.state_dir / "logs").iterdir()]
-    assert not [word for word in words for text in lines + logs if word in text]
-    assert not [word for word in words if word in repr(env)]
-
-
 def test_the_stack_ends_when_its_only_console_is_killed(stack: StackUnderTest) -> None:
     code = (
         "import sys, time; from pathlib import Path; from earthgazer_core.stack.client import StackClient\n"
-        "StackClient(Path(sys.argv[1]), options=('--profiles', '')).ensure_running()\n"
+        "client = StackClient(Path(sys.argv[1]), options=('--profiles', ''))\n"
+        "client.ensure_running()\n"
         "print(flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
@@ -139,9 +141,9 @@ def test_after_a_killed_supervisor_the_next_start_ends_what_it_left(stack: Stack
     client = stack.client(profiles="io")
     client.ensure_running()
     before = stack.record()
-    lease = client.attach()
-    os.kill(before.supervisor.pid, signal.SIGKILL)
-    eventually(lambda: not lease.is_held, "the loss of the lease")
+    with client.attach() as lease:
+        os.kill(before.supervisor.pid, signal.SIGKILL)
+        eventually(lambda: not lease.is_held, "the loss of the lease")
     assert before.processes["valkey"].is_alive()
 
     steps = list[StartStep]()
