@@ -68,7 +68,7 @@ def main(
     Without options it looks at the configured services (EARTHGAZER__…), or starts its own embedded
     stack where nothing is configured.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError("the console needs a terminal; for scripts there is `earthgazer … --json`")
 
     def make_fleet() -> Fleet:

@@ -50,6 +50,9 @@ class ConsoleApp(App[None], inherit_bindings=False):
             refresh_s: Seconds between two questions of the active screen to the fleet.
         """
         super().__init__()
+        theme = theme_for(self.console.color_system)
+        self.register_theme(theme)
+        self.theme = theme.name
         self._make_fleet = make_fleet
         self._is_read_only = is_read_only
         self._refresh_s = refresh_s
@@ -65,9 +68,6 @@ class ConsoleApp(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         """Show what is being started, and start it once that is painted."""
         self.animation_level = "none"
-        theme = theme_for(self.console.color_system)
-        self.register_theme(theme)
-        self.theme = theme.name
         self.push_screen(self._start)
         self.call_after_refresh(self._open_fleet)
 

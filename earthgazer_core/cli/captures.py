@@ -36,7 +36,7 @@ def discover(
         locations.find(session, ids=location_ids or None)
     with context.publishing():
         result = discover_workflow(location_ids or None, mission_filter)
-    click.get_current_context().exit(report(result, wait=wait, as_json=as_json))
+    click.get_current_context().exit(report(context, result, wait=wait, as_json=as_json))
 
 
 @captures.command()

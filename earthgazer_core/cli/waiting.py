@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from earthgazer_core.cli.context import CliContext
 from earthgazer_core.cli.output import DONE, FAILED, emit, note
-from earthgazer_core.errors import ServiceUnavailableError
+from earthgazer_core.errors import EarthGazerError, ServiceUnavailableError
 
 if TYPE_CHECKING:
     from celery.result import AsyncResult
 
+    from earthgazer_core.operations.runs import RunStep
     from earthgazer_core.workflows import WorkflowResult
 
 POLL_S = 0.1
 """Between two looks at the result backend."""
+TELL_S = 0.5
+"""Between two looks at the steps, for somebody who watches."""
+_ENDED_BADLY = ("FAILURE", "REVOKED")
 
 
-def report(result: WorkflowResult, *, wait: bool, as_json: bool) -> int:
+def report(context: CliContext, result: WorkflowResult, *, wait: bool, as_json: bool) -> int:
     """Print a workflow that was started, with ``wait`` how it ended, and return the exit code.
 
     Ctrl-C ends the waiting, not the workflow.
     """
+    data: dict[str, Any] = {"run_id": result.run_id, "task_id": result.id}
     try:
-        return _report(result, wait=wait, as_json=as_json)
+        if not wait:
+            emit(data, as_json, [f"started run {result.run_id}"])
+            return DONE
+        failed = _wait(result, _Teller(context, result.run_id) if sys.stderr.isatty() else None)
+        if failed is None:
+            data |= {"state": "SUCCESS", "result": result.result}
+            emit(data, as_json, [f"run {result.run_id} done", *_lines(result.result)])
+            return DONE
+        failures = _failures(result) or [_failure(failed)]
+        data |= {"state": failed.state, "failures": failures}
     finally:
         _let_go(result)
-
-
-def _report(result: WorkflowResult, *, wait: bool, as_json: bool) -> int:
-    data: dict[str, Any] = {"run_id": result.run_id, "task_id": result.id}
-    if not wait:
-        emit(data, as_json, [f"started run {result.run_id}"])
-        return DONE
-    failed = _wait(result)
-    if failed is None:
-        data |= {"state": result.state, "result": result.result}
-        emit(data, as_json, [f"run {result.run_id} done", f"{result.result}"])
-        return DONE
-    failures = _failures(result) or [{"task_id": failed.id, "state": failed.state, "error": _said(failed)}]
-    data |= {"state": failed.state, "failures": failures}
     emit(data, as_json)
     note(f"run {result.run_id} failed:")
     for failure in failures:
@@ -47,7 +49,47 @@ def _report(result: WorkflowResult, *, wait: bool, as_json: bool) -> int:
     return FAILED
 
 
-def _wait(result: WorkflowResult) -> AsyncResult[Any] | None:
+class _Teller:
+    """Tells the steps of a run on stderr as they change."""
+
+    def __init__(self, context: CliContext, run_id: str) -> None:
+        self._context = context
+        self._run_id = run_id
+        self._told: dict[str, str] = {}
+        self._at = 0.0
+
+    def tell(self) -> None:
+        """Tell what changed since the last time, at most every :data:`TELL_S`."""
+        if time.monotonic() < self._at + TELL_S:
+            return
+        self._at = time.monotonic()
+        from earthgazer_core.operations.runs import show_run
+
+        try:
+            with self._context.session() as session:
+                steps = show_run(session, self._run_id).steps
+        except EarthGazerError:
+            return  # the recorder is a moment behind, or the database is away: waiting goes on
+        for step in steps:
+            if step.state in ("FUTURE", "PENDING"):
+                continue
+            said = _said_of(step)
+            if self._told.get(step.task_id) != said:
+                self._told[step.task_id] = said
+                note(said)
+
+
+def _said_of(step: RunStep) -> str:
+    of = f" capture {step.capture_id}" if step.capture_id is not None else ""
+    how = (
+        f"{step.stage} {step.percent:.0f} %"
+        if step.state == "PROGRESS" and step.percent
+        else step.state.lower()
+    )
+    return f"{step.name.removeprefix('earthgazer.')}{of}: {how}"
+
+
+def _wait(result: WorkflowResult, teller: _Teller | None) -> AsyncResult[Any] | None:
     """Wait for the end; return the task that ended it early, None where all went well."""
     from redis.exceptions import RedisError
 
@@ -55,10 +97,12 @@ def _wait(result: WorkflowResult) -> AsyncResult[Any] | None:
     try:
         while True:
             for step in steps:
-                if step.state in ("FAILURE", "REVOKED"):
+                if step.state in _ENDED_BADLY:
                     return step
             if result.state == "SUCCESS":
                 return None
+            if teller is not None:
+                teller.tell()
             time.sleep(POLL_S)
     except (RedisError, OSError) as error:
         raise ServiceUnavailableError(f"the result backend can't be reached: {error}") from error
@@ -81,18 +125,36 @@ def _steps(result: AsyncResult[Any]) -> list[AsyncResult[Any]]:
 def _failures(result: WorkflowResult) -> list[dict[str, Any]]:
     """Return the members of the last chord that failed, where the result knows them."""
     members = getattr(result.parent, "results", None) or []
+    # a failed step marks the later ones of its chain with the same error: the first of them is the one
     failures = [
-        {"task_id": step.id, "state": step.state, "error": _said(step)}
+        _failure(step)
         for member in members
-        for step in _steps(member)
-        if step.state in ("FAILURE", "REVOKED")
+        for step in reversed(_steps(member))
+        if step.state in _ENDED_BADLY
     ]
-    # a failed step marks the later ones of its chain with the same error
-    return list({failure["error"]: failure for failure in failures}.values())
+    first: dict[str, dict[str, Any]] = {}
+    for failure in failures:
+        first.setdefault(failure["error"], failure)
+    return list(first.values())
 
 
-def _said(step: AsyncResult[Any]) -> str:
-    return str(step.result) or type(step.result).__name__
+def _failure(step: AsyncResult[Any]) -> dict[str, Any]:
+    return {
+        "task_id": step.id,
+        "state": step.state,
+        "type": type(step.result).__name__,
+        "error": str(step.result) or type(step.result).__name__,
+    }
+
+
+def _lines(result: Any) -> list[str]:
+    if not isinstance(result, dict):
+        return [str(result)]
+    lines = []
+    for name, value in result.items():
+        skipped = value.get("skipped") if isinstance(value, dict) else None
+        lines.append(f"{name}: left out, {skipped}" if skipped else f"{name}: {value}")
+    return lines
 
 
 def _let_go(result: Any) -> None:
@@ -103,6 +165,7 @@ def _let_go(result: Any) -> None:
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
-        todo += [one.parent, *(getattr(one, "results", None) or [])]
-        if hasattr(one, "backend") and not hasattr(one, "results"):
+        members = getattr(one, "results", None)
+        todo += [one.parent, *(members or [])]
+        if members is None:
             one.backend = None

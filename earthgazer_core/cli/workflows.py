@@ -56,7 +56,7 @@ def process(
             result = process_multiple_captures_workflow(
                 capture_ids, run_temporal_analysis=not no_analysis, **common
             )
-    click.get_current_context().exit(report(result, wait=wait, as_json=as_json))
+    click.get_current_context().exit(report(context, result, wait=wait, as_json=as_json))
 
 
 @workflows.command("full-pipeline")
@@ -85,7 +85,7 @@ def full_pipeline(
             location_ids or None, _names(bands), _bounds(bbox), mission_filter,
             indices=_names(indices) or (), force=force,
         )  # fmt: skip
-    click.get_current_context().exit(report(result, wait=wait, as_json=as_json))
+    click.get_current_context().exit(report(context, result, wait=wait, as_json=as_json))
 
 
 @workflows.command()
@@ -109,7 +109,7 @@ def reprocess(
         result = reprocess_existing_captures_workflow(
             mission_filter, limit, _names(bands), _bounds(bbox), indices=_names(indices) or ()
         )
-    click.get_current_context().exit(report(result, wait=wait, as_json=as_json))
+    click.get_current_context().exit(report(context, result, wait=wait, as_json=as_json))
 
 
 @workflows.command("list")

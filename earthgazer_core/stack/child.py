@@ -87,7 +87,8 @@ class Child:
     def send(self, number: signal.Signals) -> None:
         """Signal the child itself; its pool hears of it from the child."""
         if self._process is not None:
-            self._process.send_signal(number)
+            # Not Popen.send_signal: that collects a dead child, whose group has yet to be killed by `reap`.
+            os.kill(self._process.pid, number)
 
     def kill(self) -> None:
         """Kill it and all of its pool at once."""

@@ -336,10 +336,11 @@ class StackClient:
         nobody = f"no stack runs in {self._asked_for}: start it with `earthgazer stack up`"
         if not self._asked_for.expanduser().exists():
             raise ServiceUnavailableError(nobody)
+        path = control_path(self.state_dir)
         link = socket.socket(socket.AF_UNIX)
         link.settimeout(timeout_s)
         try:
-            link.connect(str(control_path(self.state_dir)))
+            link.connect(str(path))
         except OSError as error:
             link.close()
             raise ServiceUnavailableError(nobody) from error

@@ -7,9 +7,10 @@ import random
 from typing import Any
 
 from celery import Task
+from celery.exceptions import SoftTimeLimitExceeded
 
 from earthgazer_core.celery_app import EarthGazerApp
-from earthgazer_core.errors import StorageError, TransientError
+from earthgazer_core.errors import PermanentError, StorageError, TransientError
 from earthgazer_core.settings import EarthGazerSettings
 from earthgazer_core.tasks.progress import ProgressReporter
 from earthgazer_core.tasks.resources import Resources, resources_for
@@ -37,6 +38,12 @@ class EarthGazerTask(Task):  # type: ignore[type-arg]
             limits = self.settings.celery
             delay_s = retry_delay_s(error, self.request.retries, first_s=limits.retry_backoff_s)
             raise self.retry(exc=error, countdown=delay_s, max_retries=limits.max_retries) from error
+        except SoftTimeLimitExceeded as error:
+            raise PermanentError(
+                f"ended after {self.settings.celery.task_soft_time_limit_s} s, the longest a task may take;"
+                " ask for a smaller part, or raise EARTHGAZER__CELERY__TASK_SOFT_TIME_LIMIT_S and"
+                " EARTHGAZER__CELERY__TASK_TIME_LIMIT_S"
+            ) from error
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise

@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -165,7 +164,7 @@ def _tags(capture: CaptureRow, inputs: Sequence[Input], key: str) -> dict[str, s
         "radiometry": _reason(inputs),
         "simulated": "yes" if capture.is_simulated else "no",
         "key": key,
-        "software": f"earthgazer {metadata.version('earthgazer')}, algorithm {ALGORITHM_VERSION}",
+        "algorithm": ALGORITHM_VERSION,
     }
 
 

@@ -64,6 +64,7 @@ class OverviewScreen(FleetScreen):
             empty="No task seen yet.",
             id="recent",
             can_mark=False,
+            is_tail=True,
         )
 
     def on_mount(self) -> None:

@@ -24,14 +24,17 @@ def summary_lines(snapshot: Snapshot, width: int) -> Content:
     held = sum(queue.unacked for queue in snapshot.queues)
     oldest = "" if counters.oldest_waiting_s is None else f", oldest {span(counters.oldest_waiting_s)}"
     half = max(38, min(60, width // 2))
-    trend = sparkline(counters.throughput, max(8, min(60, width - half - LABEL_CELLS - 10)))
+    trend = Content.styled("–", "$text-muted")
+    if any(counters.throughput):
+        cells_left = max(8, min(60, width - half - LABEL_CELLS - 10))
+        trend = Content.styled(sparkline(counters.throughput, cells_left), "$primary")
     cells = [
         (_label("Workers") + _workers(snapshot), _label("Finished") + f"{counters.finished_per_s:.1f}/s"),
         (
             _label("Running") + f"{running}, {held} held by workers",
             _label("Failed") + Content.styled("–" if failed is None else percent(failed), failed_style),
         ),
-        (_label("Waiting") + f"{waiting}{oldest}", _label("Trend") + Content.styled(trend, "$primary")),
+        (_label("Waiting") + f"{waiting}{oldest}", _label("Trend") + trend),
     ]
     lines = [
         left.truncate(half, ellipsis=True).pad_right(max(0, half - left.cell_length)) + right

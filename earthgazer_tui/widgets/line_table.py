@@ -106,6 +106,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         classes: str | None = None,
         can_mark: bool = True,
         has_cursor: bool = True,
+        is_tail: bool = False,
     ) -> None:
         """Make an empty table.
 
@@ -117,6 +118,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             classes: CSS classes.
             can_mark: Whether space marks rows.
             has_cursor: Whether there is a cursor; without, the table only shows and never has the focus.
+            is_tail: Whether a cursor on the first row stays there when newer rows come in above it.
         """
         super().__init__(id=id, classes=classes)
         self.columns = tuple(columns)
@@ -124,6 +126,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self.can_mark = can_mark
         self.has_cursor = has_cursor
         self.can_focus = has_cursor
+        self.is_tail = is_tail
         self._key = key
         self._given: Sequence[Row] = ()
         self._rows: list[Row] = []
@@ -177,7 +180,8 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._rows = self._sorted(rows)
         self._places = {self._key(row): place for place, row in enumerate(self._rows)}
         self._marks.intersection_update(self._places)
-        place = None if cursor_key is None else self._places.get(cursor_key)
+        is_at_top = self.is_tail and self._cursor == 0 and self.scroll_offset.y == 0
+        place = None if cursor_key is None or is_at_top else self._places.get(cursor_key)
         self._cursor = min(self._cursor, max(0, len(self._rows) - 1)) if place is None else place
         self._was_shown = True
         self._fit_virtual_size()

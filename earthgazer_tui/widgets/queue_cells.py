@@ -82,8 +82,9 @@ def priorities_cell(queue: QueueDepth) -> Content:
 
 def trend_cell(queue: QueueDepth) -> Content:
     """Return the depth over the last minutes."""
-    style = "$primary" if any(queue.history) else "$text-disabled"
-    return Content.styled(sparkline(queue.history, TREND_CELLS), style)
+    if not any(queue.history):
+        return Content("")
+    return Content.styled(sparkline(queue.history, TREND_CELLS), "$primary")
 
 
 QUEUE_COLUMNS: tuple[Column[QueueDepth], ...] = (

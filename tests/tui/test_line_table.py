@@ -156,6 +156,20 @@ async def test_new_rows_on_top_are_seen_by_who_looks_at_the_top() -> None:
         assert table.cursor_row == items(1)[0]
 
 
+async def test_a_tail_keeps_the_newest_row_under_a_cursor_that_was_never_moved() -> None:
+    table = WatchedTable()
+    table.is_tail = True
+    async with running(table) as pilot:
+        for n in range(1, 30):
+            table.show_rows([Item(-k, f"task {k}") for k in range(n, 0, -1)])
+            await pilot.pause()
+        assert table.cursor_row == Item(-29, "task 29")
+        assert "task 29" in shown(pilot)
+        await pilot.press("down")
+        table.show_rows([Item(-k, f"task {k}") for k in range(35, 0, -1)])
+        assert table.cursor_row == Item(-28, "task 28")
+
+
 async def test_a_vanished_row_leaves_the_cursor_at_its_place() -> None:
     table = WatchedTable()
     async with running(table) as pilot:

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from earthgazer_core.db.repositories import captures
 from earthgazer_core.db.session import Database, make_engine
+from earthgazer_core.db.tables import TaskExecutionRow
 from earthgazer_core.domain.capture import Asset, Capture
 from earthgazer_core.errors import RemoteUnavailableError
 from earthgazer_core.tasks.base import LONGEST_DELAY_S, retry_delay_s
@@ -65,11 +67,16 @@ def test_a_server_that_is_busy_first_is_asked_again(
     assert done["state"] == "SUCCESS"
     assert pipeline.artifact(int(number))["statistics"]["valid"] == 72
 
-    def download_was_retried() -> bool:
-        tasks = pipeline.ok("workflows", "show", done["run_id"], "--json")["tasks"]
-        return [task["retries"] for task in tasks if task["name"] == "earthgazer.io.download_bands"] == [2]
+    def retries_of_the_download() -> int:
+        with database.session() as session:
+            query = select(TaskExecutionRow.retries).where(
+                TaskExecutionRow.run_id == done["run_id"],
+                TaskExecutionRow.name == "earthgazer.io.download_bands",
+                TaskExecutionRow.state == "SUCCESS",
+            )
+            return session.scalars(query).one_or_none() or 0
 
-    pipeline.eventually(download_was_retried)
+    assert pipeline.eventually(retries_of_the_download) == 2
     scene = pipeline.settings.storage.data_path / "scenes" / number
     assert sorted(path.name for path in scene.iterdir()) == ["B04.tif", "B08.tif"]
 
