@@ -105,6 +105,8 @@ def configuration(settings: EarthGazerSettings) -> dict[str, Any]:
         "result_backend_transport_options": _redis_options(settings) if is_redis else {},
         "result_expires": celery.result_expires_s,
         "result_extended": True,
+        # a cached answer holds its children's results for as long as the process lives
+        "result_cache_max": -1,
         "enable_utc": True,
         "timezone": "UTC",
         "accept_content": ["json"],
@@ -137,6 +139,7 @@ def configuration(settings: EarthGazerSettings) -> dict[str, Any]:
         "task_soft_time_limit": celery.task_soft_time_limit_s,
         # the embedding program decides about logging, as any library's user does
         "worker_hijack_root_logger": False,
+        **_beat_options(settings),
         "beat_schedule": {
             "discover-active-locations": {
                 "task": "earthgazer.io.discover_images",
@@ -150,6 +153,12 @@ def configuration(settings: EarthGazerSettings) -> dict[str, Any]:
             },
         },
     }
+
+
+def _beat_options(settings: EarthGazerSettings) -> dict[str, Any]:
+    if not settings.database.is_configured:
+        return {}  # Celery's own scheduler, which keeps a file
+    return {"beat_scheduler": "earthgazer_core.schedule.scheduler:DatabaseScheduler"}
 
 
 def _redis_options(settings: EarthGazerSettings) -> dict[str, Any]:

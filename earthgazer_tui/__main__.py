@@ -128,7 +128,10 @@ async def _close(fleet: Fleet | None, choice: QuitChoice | None) -> None:
     try:
         done, _ = await asyncio.wait({closing}, timeout=NOTICE_S)
         if not done and sys.stderr.isatty():
-            click.echo("Waiting for running tasks to end; Ctrl-C stops them.", err=True)
+            waits = choice is QuitChoice.WAIT
+            click.echo(
+                "Waiting for running tasks to end; Ctrl-C stops them." if waits else "Stopping…", err=True
+            )
         await closing
     except asyncio.CancelledError:
         await fleet.close(QuitChoice.STOP)

@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from earthgazer_tui.fleet.errors import FleetError, SettingsError
 from earthgazer_tui.fleet.models import QuitChoice
 from earthgazer_tui.fleet.protocol import Fleet
-from earthgazer_tui.screens.modes import mode_screens
+from earthgazer_tui.screens.modes import load_screens, mode_screens
 from earthgazer_tui.screens.start import StartScreen
 from earthgazer_tui.state.session import Session
 from earthgazer_tui.state.store import Store
@@ -90,6 +90,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self.add_mode(mode, make)
         self._watch(session)
         await self.switch_mode("overview")
+        await asyncio.to_thread(load_screens)
 
     @work(group="watch")
     async def _watch(self, session: Session) -> None:

@@ -26,7 +26,7 @@ def captures() -> None:
 @click.pass_obj
 def discover(
     context: CliContext, location_ids: tuple[int, ...], mission_filter: str | None, wait: bool, as_json: bool
-) -> None:
+) -> int:
     """Ask the catalogue for new captures of the watched places."""
     from earthgazer_core.cli.waiting import report
     from earthgazer_core.db.repositories import locations
@@ -36,7 +36,7 @@ def discover(
         locations.find(session, ids=location_ids or None)
     with context.publishing():
         result = discover_workflow(location_ids or None, mission_filter)
-    click.get_current_context().exit(report(context, result, wait=wait, as_json=as_json))
+    return report(context, result, wait=wait, as_json=as_json)
 
 
 @captures.command()

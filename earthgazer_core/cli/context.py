@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,6 +85,10 @@ class CliContext:
 
     def close(self) -> None:
         """Close what was opened."""
+        if "app" in self.__dict__:
+            # results that refer to each other would go when the interpreter ends, and connect for it
+            gc.collect()
+            self.app.close()
         if "database" in self.__dict__:
             self.database.dispose()
 

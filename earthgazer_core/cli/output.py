@@ -34,14 +34,16 @@ class ErrorReportingGroup(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command of the group."""
+        """Run a command of the group; the number that it returns is the exit code."""
         try:
-            return super().invoke(ctx)
+            code = super().invoke(ctx)
         except EarthGazerError as error:
             if ctx.meta[_WANTS_JSON]:
                 emit_json({"error": str(error), "type": type(error).__name__})
             note(f"earthgazer: {error}")
-            ctx.exit(exit_code(error))
+            code = exit_code(error)
+        if isinstance(code, int) and code != DONE:
+            ctx.exit(code)
 
 
 def emit_json(data: Any) -> None:

@@ -20,6 +20,8 @@ POLL_S = 0.1
 """Between two looks at the result backend."""
 TELL_S = 0.5
 """Between two looks at the steps, for somebody who watches."""
+RECORDED_S = 2.0
+"""How long the flight recorder is waited for."""
 _ENDED_BADLY = ("FAILURE", "REVOKED")
 
 
@@ -29,19 +31,16 @@ def report(context: CliContext, result: WorkflowResult, *, wait: bool, as_json: 
     Ctrl-C ends the waiting, not the workflow.
     """
     data: dict[str, Any] = {"run_id": result.run_id, "task_id": result.id}
-    try:
-        if not wait:
-            emit(data, as_json, [f"started run {result.run_id}"])
-            return DONE
-        failed = _wait(result, _Teller(context, result.run_id) if sys.stderr.isatty() else None)
-        if failed is None:
-            data |= {"state": "SUCCESS", "result": result.result}
-            emit(data, as_json, [f"run {result.run_id} done", *_lines(result.result)])
-            return DONE
-        failures = _failures(result) or [_failure(failed)]
-        data |= {"state": failed.state, "failures": failures}
-    finally:
-        _let_go(result)
+    if not wait:
+        emit(data, as_json, [f"started run {result.run_id}"])
+        return DONE
+    failed = _wait(result, _Teller(context, result.run_id) if sys.stderr.isatty() else None)
+    if failed is None:
+        data |= {"state": "SUCCESS", "result": result.result}
+        emit(data, as_json, [f"run {result.run_id} done", *_lines(result.result)])
+        return DONE
+    failures = _failures(result) or _recorded_failures(context, result.run_id) or [_failure(failed)]
+    data |= {"state": failed.state, "failures": failures}
     emit(data, as_json)
     note(f"run {result.run_id} failed:")
     for failure in failures:
@@ -138,6 +137,32 @@ def _failures(result: WorkflowResult) -> list[dict[str, Any]]:
     return list(first.values())
 
 
+def _recorded_failures(context: CliContext, run_id: str) -> list[dict[str, Any]]:
+    """Return the steps of a run that failed, as the flight recorder knows them: a moment later, if at all."""
+    from earthgazer_core.operations.runs import show_run
+
+    deadline = time.monotonic() + RECORDED_S
+    while True:
+        try:
+            with context.session() as session:
+                steps = show_run(session, run_id).steps
+        except EarthGazerError:
+            return []
+        # what only waited for the one that failed says no more than that
+        failed = [step for step in steps if step.state in _ENDED_BADLY and step.capture_id is not None]
+        if failed or time.monotonic() > deadline:
+            return [
+                {
+                    "task_id": step.task_id,
+                    "state": step.state,
+                    "capture_id": step.capture_id,
+                    "error": step.error,
+                }
+                for step in failed
+            ]
+        time.sleep(POLL_S)
+
+
 def _failure(step: AsyncResult[Any]) -> dict[str, Any]:
     return {
         "task_id": step.id,
@@ -155,17 +180,3 @@ def _lines(result: Any) -> list[str]:
         skipped = value.get("skipped") if isinstance(value, dict) else None
         lines.append(f"{name}: left out, {skipped}" if skipped else f"{name}: {value}")
     return lines
-
-
-def _let_go(result: Any) -> None:
-    """Keep results from unsubscribing when they are collected: at exit, that would connect once more."""
-    todo, seen = [result], set()
-    while todo:
-        one = todo.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        members = getattr(one, "results", None)
-        todo += [one.parent, *(members or [])]
-        if members is None:
-            one.backend = None

@@ -38,7 +38,7 @@ _wait = click.option("--wait", is_flag=True, help="Wait for the end; exit code 1
 def process(
     context: CliContext, capture_ids: tuple[int, ...], indices: str, bands: str | None, bbox: str | None,
     force: bool, no_analysis: bool, wait: bool, as_json: bool,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Process captures: download, stack and crop, indices, true colour."""
     from earthgazer_core.cli.waiting import report
     from earthgazer_core.db.repositories import captures
@@ -56,7 +56,7 @@ def process(
             result = process_multiple_captures_workflow(
                 capture_ids, run_temporal_analysis=not no_analysis, **common
             )
-    click.get_current_context().exit(report(context, result, wait=wait, as_json=as_json))
+    return report(context, result, wait=wait, as_json=as_json)
 
 
 @workflows.command("full-pipeline")
@@ -72,7 +72,7 @@ def process(
 def full_pipeline(
     context: CliContext, location_ids: tuple[int, ...], mission_filter: str | None, indices: str,
     bands: str | None, bbox: str | None, force: bool, wait: bool, as_json: bool,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Discover, back up, process and analyse the watched places."""
     from earthgazer_core.cli.waiting import report
     from earthgazer_core.db.repositories import locations
@@ -85,7 +85,7 @@ def full_pipeline(
             location_ids or None, _names(bands), _bounds(bbox), mission_filter,
             indices=_names(indices) or (), force=force,
         )  # fmt: skip
-    click.get_current_context().exit(report(context, result, wait=wait, as_json=as_json))
+    return report(context, result, wait=wait, as_json=as_json)
 
 
 @workflows.command()
@@ -100,7 +100,7 @@ def full_pipeline(
 def reprocess(
     context: CliContext, mission_filter: str | None, limit: int | None, indices: str, bands: str | None,
     bbox: str | None, wait: bool, as_json: bool,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Make the products of captures that we hold once more."""
     from earthgazer_core.cli.waiting import report
     from earthgazer_core.workflows import reprocess_existing_captures_workflow
@@ -109,7 +109,7 @@ def reprocess(
         result = reprocess_existing_captures_workflow(
             mission_filter, limit, _names(bands), _bounds(bbox), indices=_names(indices) or ()
         )
-    click.get_current_context().exit(report(context, result, wait=wait, as_json=as_json))
+    return report(context, result, wait=wait, as_json=as_json)
 
 
 @workflows.command("list")
@@ -145,7 +145,8 @@ def show(context: CliContext, run_id: str, as_json: bool) -> None:
         found = show_run(session, run_id)
     run = found.row
     lines = [
-        f"{run.name} {run.subject} of {run.created_at:%Y-%m-%d %H:%M:%S}: {run.state}, {run.done} of {run.total} done",
+        f"{run.name} {run.subject} of {run.created_at:%Y-%m-%d %H:%M:%S}:"
+        f" {run.state}, {run.done} of {run.total} done",
         *table(
             ("task", "name", "state", "capture", "error"),
             (
@@ -181,7 +182,7 @@ def cancel(context: CliContext, run_id: str, as_json: bool) -> None:
         as_json,
         [
             f"run {run_id}: {len(result.published)} tasks revoked, {len(result.future)} steps will not begin",
-            f"acknowledged by {', '.join(answered) or 'no worker: those that start later may not know of it'}",
+            f"acknowledged by {', '.join(answered) or 'no worker'}",
         ],
     )
 

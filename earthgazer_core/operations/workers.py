@@ -118,7 +118,7 @@ def survey(
         parts = heard.setdefault(answer.worker, {})
         parts[command] = answer.value
         if on_worker is not None and len(parts) == len(_SURVEY):
-            on_worker(_report(answer.worker, parts))
+            on_worker(report_of(answer.worker, parts))
 
     mailbox.ask_many(
         [(command, {}) for command in _SURVEY],
@@ -127,7 +127,7 @@ def survey(
         timeout_s=timeout_s,
         on_answer=listen,
     )
-    return tuple(_report(name, heard[name]) for name in sorted(heard))
+    return tuple(report_of(name, heard[name]) for name in sorted(heard))
 
 
 def ping(mailbox: Mailbox, expected: Iterable[str] | None = None, *, timeout_s: float = 1.0) -> Answers:
@@ -182,6 +182,34 @@ def resize_refusal(stats: Mapping[str, Any]) -> str:
     return "" if pool else "it did not say what pool it has"
 
 
+def report_of(hostname: str, parts: Mapping[str, Any]) -> WorkerReport:
+    """Return a worker's answers to the survey's commands, by command, as one report."""
+    stats = parts.get("stats")
+    stats = stats if isinstance(stats, dict) and "error" not in stats else {}
+    processes = (stats.get("pool") or {}).get("processes")
+    autoscaler = stats.get("autoscaler") or {}
+    usage = (stats.get("rusage") or {}).get("maxrss")
+    total = stats.get("total")
+    return WorkerReport(
+        hostname=hostname,
+        pool=pool_name(stats),
+        pool_size=_pool_size(stats),
+        processes=tuple(processes) if isinstance(processes, list) else (),
+        pid=stats.get("pid"),
+        prefetch=stats.get("prefetch_count"),
+        processed=sum(total.values()) if isinstance(total, dict) else None,
+        uptime_s=stats.get("uptime"),
+        # Linux counts it in KiB.
+        memory_bytes=int(usage) * 1024 if isinstance(usage, int | float) else None,
+        queues=tuple(sorted(str(queue.get("name")) for queue in _list(parts.get("active_queues")))),
+        active=tuple(_active(task) for task in _list(parts.get("active"))),
+        reserved=len(_list(parts.get("reserved"))),
+        scheduled=len(_list(parts.get("scheduled"))),
+        autoscale=(int(autoscaler.get("min", 0)), int(autoscaler.get("max", 0))) if autoscaler else None,
+        resize_refusal=resize_refusal(stats),
+    )
+
+
 def _resize(
     mailbox: Mailbox, hostname: str, command: str, n: int, change: int, count_within_s: float
 ) -> PoolChange:
@@ -227,33 +255,6 @@ def _counted(mailbox: Mailbox, hostname: str, wanted: int, within_s: float) -> i
 def _stats(mailbox: Mailbox, hostname: str) -> dict[str, Any] | None:
     value = mailbox.ask("stats", destination=[hostname], timeout_s=_ANSWER_WITHIN_S).values.get(hostname)
     return value if isinstance(value, dict) else None
-
-
-def _report(hostname: str, parts: Mapping[str, Any]) -> WorkerReport:
-    stats = parts.get("stats")
-    stats = stats if isinstance(stats, dict) and "error" not in stats else {}
-    processes = (stats.get("pool") or {}).get("processes")
-    autoscaler = stats.get("autoscaler") or {}
-    usage = (stats.get("rusage") or {}).get("maxrss")
-    total = stats.get("total")
-    return WorkerReport(
-        hostname=hostname,
-        pool=pool_name(stats),
-        pool_size=_pool_size(stats),
-        processes=tuple(processes) if isinstance(processes, list) else (),
-        pid=stats.get("pid"),
-        prefetch=stats.get("prefetch_count"),
-        processed=sum(total.values()) if isinstance(total, dict) else None,
-        uptime_s=stats.get("uptime"),
-        # Linux counts it in KiB.
-        memory_bytes=int(usage) * 1024 if isinstance(usage, int | float) else None,
-        queues=tuple(sorted(str(queue.get("name")) for queue in _list(parts.get("active_queues")))),
-        active=tuple(_active(task) for task in _list(parts.get("active"))),
-        reserved=len(_list(parts.get("reserved"))),
-        scheduled=len(_list(parts.get("scheduled"))),
-        autoscale=(int(autoscaler.get("min", 0)), int(autoscaler.get("max", 0))) if autoscaler else None,
-        resize_refusal=resize_refusal(stats),
-    )
 
 
 def _active(task: Mapping[str, Any]) -> ActiveTask:

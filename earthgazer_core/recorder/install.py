@@ -114,14 +114,18 @@ def install(app: Celery, settings: RecorderSettings, database: DatabaseSettings)
     Raises:
         InvalidInputError: the encryption key isn't one.
     """
-    for recorder in _recorders:
-        if recorder.app is app:
-            return recorder
+    for recorder in recorders(app):
+        return recorder
     if not settings.enabled or not database.is_configured:
         return None
     recorder = Recorder(app, settings, database)
     recorder.connect()
     return recorder
+
+
+def recorders(app: Celery) -> list[Recorder]:
+    """Return what records for an app in this process: one recorder, or none."""
+    return [recorder for recorder in _recorders if recorder.app is app]
 
 
 def note_progress(task_id: str, percent: float, stage: str) -> None:

@@ -27,7 +27,7 @@ class Control:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._followers: set[asyncio.Task[None]] = set()
         self._verbs: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "hello": self._hello,
@@ -49,15 +49,15 @@ class Control:
             await asyncio.wait(self._followers, timeout=_FLUSH_S)
         if self._server is not None:
             self._server.close()
-        for connection in self._connections:
-            connection.cancel()
+        for writer in self._connections.values():
+            writer.close()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is None:
             raise LookupError("a connection is served outside of a task")
-        self._connections.add(task)
+        self._connections[task] = writer
         try:
             while line := await reader.readline():
                 async for answer in self._answers(line, task):
@@ -66,7 +66,7 @@ class Control:
         except (ConnectionError, ValueError) as error:
             logger.info("connection dropped: %s", error)
         finally:
-            self._connections.discard(task)
+            del self._connections[task]
             self._followers.discard(task)
             # However it ended, an open connection was the lease.
             self._supervisor.release(task, None)

@@ -60,7 +60,7 @@ class Crew:
         return self._spawn(child)
 
     def start_beat(self) -> Child:
-        """Start beat, its schedule kept in the state directory."""
+        """Start beat; an app that keeps its schedule in a file has that in the state directory."""
         command = beat_command(self._plan.app, str(self._plan.state_dir / "beat-schedule"))
         child = Child(_BEAT, command, state_dir=self._plan.state_dir, environment=self._environment)
         return self._spawn(child)

@@ -79,11 +79,15 @@ class StopWorker(FleetCommand[Worker]):
     async def ask(self, fleet: Fleet, subjects: Sequence[Worker]) -> Question | None:
         """Ask always, with what runs on it."""
         worker = subjects[0]
-        running = counted(worker.active, "task") if worker.active else "no task"
+        running = (
+            f"runs {counted(worker.active, 'task')}; what runs ends first"
+            if worker.active
+            else "runs nothing"
+        )
         queues = ", ".join(worker.queues) or "no queue"
         return Question(
             title=f"Stop worker {worker.hostname}?",
-            lines=(f"runs {running}, which ends first", f"consumes {queues}"),
+            lines=(running, f"consumes {queues}"),
             yes="Stop",
         )
 

@@ -33,6 +33,7 @@ from earthgazer_tui.widgets.capture_facts import (
     title,
 )
 from earthgazer_tui.widgets.histogram import Histogram
+from earthgazer_tui.widgets.lines import Lines
 from earthgazer_tui.widgets.preview import PreviewPicture
 from earthgazer_tui.widgets.series_plot import SeriesPlot
 
@@ -67,20 +68,20 @@ class CaptureDetailScreen(FleetScreen):
 
     def compose_body(self) -> ComposeResult:
         """Make the title, the names of the views, and the four parts."""
-        yield Static(id="title", markup=False)
-        yield Static(id="views", markup=False)
+        yield Lines(id="title")
+        yield Lines(id="views")
         with Container(id="parts"):
             with Vertical(id="histogram", classes="part"):
-                yield Static(id="histogram-heading", markup=False)
+                yield Lines(id="histogram-heading")
                 with Horizontal():
                     yield Histogram()
-                    yield Static(id="statistics", markup=False)
+                    yield Lines(id="statistics")
             with Vertical(id="series", classes="part"):
-                yield Static(id="series-heading", markup=False)
+                yield Lines(id="series-heading")
                 yield SeriesPlot()
-                yield Static(id="series-note", markup=False)
+                yield Lines(id="series-note")
             with Vertical(id="preview", classes="part"):
-                yield Static(id="preview-heading", markup=False)
+                yield Lines(id="preview-heading")
                 yield PreviewPicture()
             with VerticalScroll(id="facts", classes="part"):
                 yield Static(id="facts-text", markup=False)
@@ -88,7 +89,7 @@ class CaptureDetailScreen(FleetScreen):
     def on_mount(self) -> None:
         """Show the first view."""
         self._show_view()
-        self.query_one("#title", Static).update(Content.styled(f"Capture {self.capture_id}…", "$text-muted"))
+        self.query_one("#title", Lines).show(Content.styled(f"Capture {self.capture_id}…", "$text-muted"))
 
     async def refresh_data(self) -> None:
         """Ask for the capture and show it where anything changed."""
@@ -136,11 +137,12 @@ class CaptureDetailScreen(FleetScreen):
             self._show_series(self.detail)
 
     def _show(self, detail: CaptureDetail) -> None:
-        self.query_one("#title", Static).update(title(detail))
-        self.query_one("#facts-text", Static).update(facts(detail))
-        self._show_histogram(detail)
-        self._show_series(detail)
-        self._show_preview(detail)
+        with self.app.batch_update():
+            self.query_one("#title", Lines).show(title(detail))
+            self.query_one("#facts-text", Static).update(facts(detail))
+            self._show_histogram(detail)
+            self._show_series(detail)
+            self._show_preview(detail)
 
     def _show_histogram(self, detail: CaptureDetail) -> None:
         statistics = detail.statistics
@@ -148,9 +150,9 @@ class CaptureDetailScreen(FleetScreen):
         if detail.row.outcome == "no_clear_pixels":
             note = NO_CLEAR_PIXELS
         name = statistics.index.upper() if statistics else "NDVI"
-        self.query_one("#histogram-heading", Static).update(heading(f"{name} histogram", note))
+        self.query_one("#histogram-heading", Lines).show(heading(f"{name} histogram", note))
         self.query_one(Histogram).statistics = statistics
-        self.query_one("#statistics", Static).update(statistics_lines(statistics) if statistics else "")
+        self.query_one("#statistics", Lines).show(statistics_lines(statistics) if statistics else Content(""))
 
     def _show_series(self, detail: CaptureDetail) -> None:
         series = detail.series[self._series_place % len(detail.series)] if detail.series else None
@@ -158,28 +160,25 @@ class CaptureDetailScreen(FleetScreen):
         if len(detail.series) > 1:
             note += "; l shows the next location"
         name = series.index.upper() if series else "NDVI"
-        self.query_one("#series-heading", Static).update(heading(f"{name} over time", note))
+        self.query_one("#series-heading", Lines).show(heading(f"{name} over time", note))
         plot = self.query_one(SeriesPlot)
         plot.series, plot.highlight = series, self.capture_id
-        self.query_one("#series-note", Static).update(series_note(series, 5) if series else "")
+        self.query_one("#series-note", Lines).show(series_note(series, 5) if series else Content(""))
 
     def _show_preview(self, detail: CaptureDetail) -> None:
         note = "░ no data" + ("; v puts the other first" if len(detail.previews) > 1 else "")
-        self.query_one("#preview-heading", Static).update(heading("Preview", note if detail.previews else ""))
+        self.query_one("#preview-heading", Lines).show(heading("Preview", note if detail.previews else ""))
         picture = self.query_one(PreviewPicture)
         picture.previews, picture.kind = detail.previews, self._preview_kind
 
     def _show_view(self) -> None:
         current = VIEWS[self._view][0]
-        for view, _ in VIEWS:
-            self.query_one(f"#{view}").set_class(view == current, "-current")
         names = [
             Content.styled(f" {name} ", "bold reverse" if view == current else "$text-muted")
             for view, name in VIEWS
         ]
-        self.query_one("#views", Static).update(Content(" ").join(names))
-        scroll = self.query_one("#facts", VerticalScroll)
-        if current == "facts":
-            scroll.focus()
-        else:
-            self.set_focus(None)
+        with self.app.batch_update():
+            for view, _ in VIEWS:
+                self.query_one(f"#{view}").set_class(view == current, "-current")
+            self.query_one("#views", Lines).show(Content(" ").join(names))
+            self.set_focus(self.query_one("#facts") if current == "facts" else None)

@@ -15,7 +15,7 @@ from textual.types import CSSPathType
 
 from earthgazer_tui.commands.captures import DiscoverCaptures, OpenCapture, ProcessCaptures, ReprocessCaptures
 from earthgazer_tui.commands.command import Command
-from earthgazer_tui.fleet.models import CaptureRow
+from earthgazer_tui.fleet.models import CaptureRow, Freshness
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.capture_detail import CaptureDetailScreen
 from earthgazer_tui.widgets.column import Column
@@ -73,8 +73,8 @@ COLUMNS: tuple[Column[CaptureRow], ...] = (
     ),
     Column(
         "cloud",
-        "Clds",
-        4,
+        "Cloud",
+        5,
         lambda row: percent(row.cloud_cover_percent),
         align="right",
         sort_key=lambda row: row.cloud_cover_percent,
@@ -101,6 +101,7 @@ class CapturesScreen(FleetScreen):
     CAN_FILTER: ClassVar[bool] = True
 
     _freshness_at = float("-inf")
+    _places: Sequence[Freshness] | None = None
 
     def compose_body(self) -> ComposeResult:
         """Make freshness, list and legend."""
@@ -121,14 +122,15 @@ class CapturesScreen(FleetScreen):
 
     def on_resize(self, event: Resize) -> None:
         """Give freshness a sixth of the height."""
-        self.query_one(FreshnessList).room = max(2, event.size.height // 6)
+        self._show_freshness()
 
     async def refresh_data(self) -> None:
         """Show captures that match the filter, and freshness when it is due."""
         self._captures.show_rows(await self.session.fleet.captures(self.filter_text))
         if monotonic() >= self._freshness_at + FRESHNESS_S:
-            self.query_one(FreshnessList).places = tuple(await self.session.fleet.freshness())
+            self._places = await self.session.fleet.freshness()
             self._freshness_at = monotonic()
+        self._show_freshness()
 
     def action_refresh_now(self) -> None:
         """Ask again at once, for freshness too."""
@@ -151,6 +153,11 @@ class CapturesScreen(FleetScreen):
     @on(LineTable.Opened, "#captures")
     def _open(self, event: LineTable.Opened) -> None:
         self.app.push_screen(CaptureDetailScreen(self.session, event.row.capture_id))
+
+    def _show_freshness(self) -> None:
+        if self._places is not None:
+            room = max(2, self.size.height // 6)
+            self.query_one(FreshnessList).show_places(self._places, room, datetime.now(UTC))
 
     @property
     def _captures(self) -> LineTable[CaptureRow]:

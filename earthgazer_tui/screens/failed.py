@@ -11,7 +11,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.types import CSSPathType
-from textual.widgets import Static
 
 from earthgazer_tui.commands.command import Command
 from earthgazer_tui.commands.failed import DismissTasks, OpenTask, RetryTasks, RevokeTasks, TerminateTasks
@@ -20,6 +19,7 @@ from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.task_detail import TaskDetailScreen
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.line_table import LineTable
+from earthgazer_tui.widgets.lines import Lines
 from earthgazer_tui.widgets.task_facts import about
 from earthgazer_tui.wording import clock, leaf_name
 
@@ -92,7 +92,7 @@ class FailedScreen(FleetScreen):
     def compose_body(self) -> ComposeResult:
         """Make the list and the pane below it."""
         yield LineTable(COLUMNS, key=lambda line: line.task.task_id, empty="Nothing has failed.", id="failed")
-        yield Static(id="about", markup=False)
+        yield Lines(id="about")
 
     def on_mount(self) -> None:
         """Put the list at hand."""
@@ -121,7 +121,7 @@ class FailedScreen(FleetScreen):
     @on(LineTable.CursorMoved, "#failed")
     def _show_about(self) -> None:
         line = self._failed.cursor_row
-        self.query_one("#about", Static).update("" if line is None else about(line.task))
+        self.query_one("#about", Lines).show(Content("") if line is None else about(line.task))
 
     @on(LineTable.Opened, "#failed")
     def _open(self, event: LineTable.Opened) -> None:

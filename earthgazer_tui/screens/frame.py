@@ -8,6 +8,7 @@ from earthgazer_tui.commands.common import MODES
 from earthgazer_tui.fleet.models import ServiceState, Snapshot
 from earthgazer_tui.state.session import Session
 from earthgazer_tui.widgets.status_header import HeaderState, Tab
+from earthgazer_tui.wording import clock
 
 
 def header_state(snapshot: Snapshot, session: Session, mode: str) -> HeaderState:
@@ -23,7 +24,7 @@ def header_state(snapshot: Snapshot, session: Session, mode: str) -> HeaderState
         flags.append("READ-ONLY")
     frozen_at = session.store.frozen_at
     if frozen_at is not None:
-        flags.append(f"FROZEN {frozen_at.astimezone():%H:%M:%S}")
+        flags.append(f"FROZEN {clock(frozen_at, frozen_at)} UTC")
     return HeaderState(
         context=snapshot.context,
         flags=tuple(flags),
@@ -53,7 +54,7 @@ def banner_text(snapshot: Snapshot, needs: Sequence[str], trouble: str) -> tuple
     for name in ("broker", "database"):
         service = getattr(snapshot, name)
         if service.state is ServiceState.DOWN:
-            since = f" since {service.since.astimezone():%H:%M:%S}" if service.since else ""
+            since = f" since {clock(service.since, snapshot.taken_at)} UTC" if service.since else ""
             old = "; what you see is from before" if name in needs else ""
             lines.append(f"{name.capitalize()} down{since}: {service.detail}{old}. Trying again.")
     if lines:

@@ -25,6 +25,12 @@ def screen_class(mode: str) -> type[FleetScreen]:
     return found
 
 
+def load_screens() -> None:
+    """Import all main screens, for a thread that has nothing better to do."""
+    for mode in SCREENS:
+        screen_class(mode)
+
+
 def mode_screens(session: Session) -> dict[str, Callable[[], FleetScreen]]:
     """Return a maker of each main screen."""
     return {mode: partial(_make, mode, session) for mode in SCREENS}

@@ -76,5 +76,5 @@ def _workers(snapshot: Snapshot) -> Content:
     ]
     parts = [Content.styled(f"{n} {word}", style) for n, word, style in words if n]
     if not parts:
-        return Content.styled("none seen", "bold $error")
+        return Content.styled("none seen", "bold $warning")
     return Content(", ").join(parts)

@@ -17,7 +17,7 @@ from earthgazer_tui.wording import counted
 CHOICES = (
     ("w", QuitChoice.WAIT, "wait: running tasks end, then the stack stops"),
     ("l", QuitChoice.LEAVE, "leave: the stack goes on without a console"),
-    ("s", QuitChoice.STOP, "stop now: what ran is given back and runs again at the next start"),
+    ("s", QuitChoice.STOP, "stop now: what ran is given back and runs again next time"),
 )
 
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.types import CSSPathType
-from textual.widgets import Static
 
 from earthgazer_tui.commands.command import Command
 from earthgazer_tui.commands.workflows import CancelRun, OpenStep
@@ -18,6 +17,7 @@ from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.task_detail import TaskDetailScreen
 from earthgazer_tui.state.session import Session
 from earthgazer_tui.widgets.line_table import LineTable
+from earthgazer_tui.widgets.lines import Lines
 from earthgazer_tui.widgets.run_facts import run_title
 from earthgazer_tui.widgets.run_tree import RunTree
 from earthgazer_tui.wording import span
@@ -40,7 +40,7 @@ class RunDetailScreen(FleetScreen):
 
     def compose_body(self) -> ComposeResult:
         """Make the title and the tree."""
-        yield Static(id="run-title", markup=False)
+        yield Lines(id="run-title")
         yield RunTree()
 
     def on_mount(self) -> None:
@@ -71,7 +71,7 @@ class RunDetailScreen(FleetScreen):
     def _show_title(self) -> None:
         run = self.run_row
         elapsed = span(((run.finished_at or datetime.now(UTC)) - run.created_at).total_seconds())
-        self.query_one("#run-title", Static).update(run_title(run, elapsed))
+        self.query_one("#run-title", Lines).show(run_title(run, elapsed))
 
     @on(LineTable.Opened)
     def _open(self, event: LineTable.Opened) -> None:

@@ -48,9 +48,13 @@ class StartScreen(Screen[None]):
             yield Static(_keys(is_failed=False), id="start-keys", markup=False)
 
     def show_step(self, step: StartStep) -> None:
-        """Show how far a step has come; a step of the same name before is replaced."""
+        """Show how far a step has come; a step of the same name before is replaced.
+
+        Some come when nobody looks any more: workers start while the overview is shown already.
+        """
         self.steps[step.name] = step
-        self._lay_out()
+        if self.is_attached and self.is_running:
+            self._lay_out()
 
     def show_failure(self, reason: str) -> None:
         """Show why there is nothing to look at."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from textual.content import Content
-from textual.reactive import reactive
-from textual.widget import Widget
 
 from earthgazer_tui.fleet.models import Freshness
+from earthgazer_tui.widgets.lines import Lines
 from earthgazer_tui.wording import age, counted
 
 STATUS_SIGNS = {
@@ -29,8 +28,8 @@ _CALM = {"ok", "waiting", "not published"}
 """Statuses that may be folded into a count."""
 
 
-def freshness_line(place: Freshness, now: datetime, width: int) -> Content:
-    """Return one line about a place, cut to the width."""
+def freshness_line(place: Freshness, now: datetime) -> Content:
+    """Return one line about a place, the most important first."""
     sign, style = STATUS_SIGNS.get(place.status, ("?", "$warning"))
     facts = [f"NDVI {age(place.last_success_at, now)}"]
     if place.next_expected is not None:
@@ -46,7 +45,7 @@ def freshness_line(place: Freshness, now: datetime, width: int) -> Content:
         (place.reason, ""),
         ("  " if place.reason else "", ""),
         (" · ".join(facts), "$text-muted"),
-    ).truncate(width, ellipsis=True)
+    )
 
 
 def fold(places: Sequence[Freshness], room: int) -> tuple[Sequence[Freshness], Sequence[Freshness]]:
@@ -62,28 +61,31 @@ def _cell(text: str, width: int) -> str:
     return (text if len(text) < width else text[: width - 2] + "…").ljust(width)
 
 
-class FreshnessList(Widget):
+class FreshnessList(Lines):
     """Shows how fresh each location is, most urgent first; calm ones are folded where room is short."""
 
     DEFAULT_CSS = """
-    FreshnessList { height: auto; max-height: 8; }
+    FreshnessList { height: auto; max-height: 10; }
     """
 
-    places: reactive[tuple[Freshness, ...]] = reactive((), layout=True)
-    """How fresh each location is."""
-    room: reactive[int] = reactive(8, layout=True)
-    """Lines that may be used."""
+    def show_places(self, places: Sequence[Freshness], room: int, now: datetime) -> None:
+        """Show one line for each place, and one for those folded away.
 
-    def render(self) -> Content:
-        """Return one line for each place, and one for those folded away."""
-        if not self.places:
-            return Content.styled("no active location: `earthgazer locations add` makes one", "$text-muted")
-        now = datetime.now(UTC)
-        shown, folded = fold(self.places, self.room)
-        lines = [freshness_line(place, now, self.size.width or 80) for place in shown]
+        Args:
+            places: How fresh each location is.
+            room: Lines that may be used.
+            now: What ages are counted to.
+        """
+        if not places:
+            self.show(
+                Content.styled("no active location: `earthgazer locations add` makes one", "$text-muted")
+            )
+            return
+        shown, folded = fold(places, room)
+        lines = [freshness_line(place, now) for place in shown]
         if folded:
             lines.append(_folded_line(folded))
-        return Content("\n").join(lines)
+        self.show(Content("\n").join(lines))
 
 
 def _folded_line(folded: Sequence[Freshness]) -> Content:

@@ -28,6 +28,10 @@ _RAMP = (
 )
 """Colours of NDVI: water, bare soil, sparse and dense vegetation."""
 
+_LEAST_SPAN = 20
+"""Stored bins that are shown at least, however few hold counts."""
+_SHADES = 10
+"""Shades of the bars in one unit of NDVI; neighbours of one shade cost the terminal no colour code."""
 _TICK_STEPS = (0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
 """Distances between labelled values, finest first."""
 _TICK_CELLS = 8
@@ -67,6 +71,8 @@ def coarsen(edges: Sequence[float], counts: Sequence[int], room: int, *, whole: 
     if n == 0:
         return Bins(edges=tuple(edges[:1]), counts=())
     first, last = (0, n) if whole else span(counts)
+    first = max(0, min(first, n - _LEAST_SPAN))
+    last = min(n, max(last, first + _LEAST_SPAN))
     for width in range(1, n + 1):
         bars = -(-(last - first) // width)
         start = min(first, n - bars * width)
@@ -128,8 +134,9 @@ def draw_histogram(statistics: IndexStatistics, width: int, height: int, *, whol
     for i, count in enumerate(bins.counts):
         if not count:
             continue
-        role = _RAMP_ROLE + i
-        styles[role] = ndvi_colour((bins.edges[i] + bins.edges[i + 1]) / 2)
+        shade = floor((bins.edges[i] + bins.edges[i + 1]) / 2 * _SHADES)
+        role = _RAMP_ROLE + _SHADES + shade
+        styles[role] = ndvi_colour((shade + 0.5) / _SHADES)
         eighths = max(1, round(count / peak * rows * 8))
         for row in range(-(-eighths // 8)):
             marker = glyph(_EIGHTHS[min(eighths - row * 8, 8)], role)

@@ -12,6 +12,8 @@ from earthgazer_tui.fleet.models import Preview
 
 _NODATA = (38, 38, 48)
 """Background of cells half of which are no data."""
+_STEP = 12
+"""Steps of a colour channel."""
 _OPAQUE = 128
 """Least mean alpha of a pixel that is drawn."""
 _MOST_ZOOM = 4
@@ -71,7 +73,7 @@ def draw_preview(preview: Preview, width: int, height: int) -> Content:
     columns, rows = fitted_size(preview, width, height)
     if not columns:
         return Content.styled("the stored preview is empty", "$text-muted")
-    picture = resampled(preview, columns, rows)
+    picture = [[_rounded(pixel) for pixel in line] for line in resampled(preview, columns, rows)]
     parts: list[tuple[str, str]] = []
     for upper, lower in zip(picture[::2], picture[1::2], strict=True):
         if parts:
@@ -92,6 +94,14 @@ def _cell(upper: Pixel, lower: Pixel) -> tuple[str, str]:
     if upper == lower and upper is not None:
         return "█", _hex(upper)
     return "▀", f"{_hex(upper or _NODATA)} on {_hex(lower or _NODATA)}"
+
+
+def _rounded(pixel: Pixel) -> Pixel:
+    """Return a pixel in steps of :data:`_STEP`: neighbours that become equal cost no colour code."""
+    if pixel is None:
+        return None
+    red, green, blue = (min(255, (channel + _STEP // 2) // _STEP * _STEP) for channel in pixel)
+    return red, green, blue
 
 
 def _hex(pixel: tuple[int, int, int]) -> str:

@@ -27,6 +27,14 @@ def no_blocking_calls() -> Iterator[BlockBuster]:
         yield guard
 
 
+@pytest.fixture(autouse=True)
+def terminal_of_many_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let colours not depend on the terminal that the tests run in."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
 @pytest.fixture
 def fleet() -> ScriptedFleet:
     """Return a healthy, idle fleet."""

@@ -55,6 +55,7 @@ class ScriptedFleet:
         self.errors: dict[str, FleetError] = {}
         self.asked: list[tuple[Any, ...]] = []
         self.closed_with: list[QuitChoice | None] = []
+        self.report: Callable[[StartStep], None] = lambda step: None
         self._changed = asyncio.Event()
 
     def push(self, snapshot: Snapshot) -> None:
@@ -63,6 +64,7 @@ class ScriptedFleet:
         self._changed.set()
 
     async def open(self, report: Callable[[StartStep], None]) -> None:
+        self.report = report
         for step in self.start_steps:
             report(step)
         await self.may_open.wait()

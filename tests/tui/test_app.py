@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
+from rich.console import RenderableType
+from textual._compositor import Compositor
 
 from earthgazer_tui.fleet.errors import FleetError, UnavailableError
 from earthgazer_tui.fleet.models import (
@@ -11,10 +16,12 @@ from earthgazer_tui.fleet.models import (
     QuitChoice,
     Service,
     ServiceState,
+    Snapshot,
     StartStep,
     StepState,
     WorkInProgress,
 )
+from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.start import StartScreen
 from tests.tui import builders as make
 from tests.tui.console import console, lines_with, press, settle, shown, until, until_shown
@@ -38,6 +45,15 @@ async def test_the_start_shows_each_step_and_gives_way_to_the_overview(fleet: Sc
         await until_shown(pilot, "1 Overview")
 
 
+async def test_steps_that_come_late_do_no_harm(fleet: ScriptedFleet) -> None:
+    async with console(fleet) as pilot:
+        late = StartStep("worker cpu", StepState.READY, "", 4.0)
+        fleet.report(late)
+        await settle(pilot)
+        assert "1 Overview" in shown(pilot)
+    fleet.report(late)
+
+
 async def test_a_start_that_fails_says_why_and_can_be_tried_again(fleet: ScriptedFleet) -> None:
     fleet.errors["open"] = FleetError("the state directory is taken by process 77")
     async with console(fleet) as pilot:
@@ -48,21 +64,22 @@ async def test_a_start_that_fails_says_why_and_can_be_tried_again(fleet: Scripte
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("key", list("123456"))
-@pytest.mark.parametrize("kind", ["idle", "busy"])
-async def test_every_screen_fits_its_terminal(size: tuple[int, int], key: str, kind: str) -> None:
-    async with console(ScriptedFleet() if kind == "idle" else busy_fleet(), size=size) as pilot:
-        await press(pilot, key)
-        lines = shown(pilot).splitlines()
-        assert len(lines) == size[1]
-        assert "EarthGazer" in lines[0]
-        assert f"{key} " in lines[1]
-        assert lines[-1].rstrip().endswith("q Quit")
-        assert "? Help" in lines[-1]
-        for widget in pilot.app.screen.query("*"):
-            if widget.display and widget.region:
-                assert widget.region.right <= size[0]
-        assert not pilot.app.screen.query_one("#body").show_vertical_scrollbar
+@pytest.mark.parametrize("make_fleet", [ScriptedFleet, busy_fleet])
+async def test_every_screen_fits_its_terminal(
+    size: tuple[int, int], make_fleet: Callable[[], ScriptedFleet]
+) -> None:
+    async with console(make_fleet(), size=size) as pilot:
+        for key in "123456":
+            await press(pilot, key)
+            lines = shown(pilot).splitlines()
+            assert len(lines) == size[1]
+            assert "EarthGazer" in lines[0]
+            assert f"{key} " in lines[1]
+            assert lines[-1].rstrip().endswith("q Quit")
+            assert "? Help" in lines[-1]
+            for widget in pilot.app.screen.query("*"):
+                assert not widget.display or widget.region.right <= size[0], widget
+            assert not pilot.app.screen.query_one("#body").show_vertical_scrollbar
 
 
 async def test_digits_switch_screens_and_badges_count(fleet: ScriptedFleet) -> None:
@@ -86,7 +103,7 @@ async def test_a_broker_that_is_down_is_told_with_since_when_and_comes_back_by_i
     async with console(fleet) as pilot:
         down = Service(ServiceState.DOWN, "Connection refused", make.NOW)
         fleet.push(make.a_snapshot(broker=down))
-        await until_shown(pilot, "Broker down since 12:00:00: Connection refused")
+        await until_shown(pilot, "Broker down since 12:00:00 UTC: Connection refused")
         assert pilot.app.screen.query_one("#body").has_class("-stale")
         assert "✗ broker down" in shown(pilot)
         fleet.push(make.a_snapshot())
@@ -117,8 +134,9 @@ async def test_only_the_active_screen_asks(fleet: ScriptedFleet) -> None:
     async with console(fleet) as pilot:
         await press(pilot, "2")
         await press(pilot, "1")
+        await settle(pilot)
         fleet.asked.clear()
-        await pilot.pause(0.3)
+        await press(pilot, "3", "6", "1")
         assert fleet.asked == []
 
 
@@ -126,10 +144,12 @@ async def test_p_freezes_the_view_and_lets_it_go_on(fleet: ScriptedFleet) -> Non
     async with console(fleet) as pilot:
         await press(pilot, "3", "p")
         await until_shown(pilot, "FROZEN")
-        fleet.push(make.a_snapshot(queues=(make.a_queue("io_queue", 4321),)))
-        await pilot.pause(0.3)
+        queue = make.a_queue("io_queue", 4321)
+        fleet.push(make.a_snapshot(queues=(queue,), workers=()))
+        await settle(pilot)
+        await press(pilot, "1")
         assert "4321" not in shown(pilot)
-        await press(pilot, "p")
+        await press(pilot, "3", "p")
         await until_shown(pilot, "4321")
         assert "FROZEN" not in shown(pilot)
 
@@ -202,27 +222,36 @@ async def test_q_works_while_the_stack_starts(fleet: ScriptedFleet) -> None:
         await until(pilot, lambda: not pilot.app.is_running)
 
 
-async def test_nothing_is_repainted_while_nothing_changes(fleet: ScriptedFleet) -> None:
+def _shows(screen: FleetScreen, snapshot: Snapshot) -> bool:
+    return screen.session.store.snapshot is snapshot
+
+
+async def test_nothing_is_repainted_while_nothing_changes(
+    fleet: ScriptedFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[object] = []
+    render_update = Compositor.render_update
+
+    def watched(compositor: Compositor, *args: Any, **options: Any) -> RenderableType | None:
+        update = render_update(compositor, *args, **options)
+        if update is not None:
+            painted.append(update)
+        return update
+
     fleet.push(busy_fleet().snapshot)
     async with console(fleet, size=(120, 40)) as pilot:
+        monkeypatch.setattr(Compositor, "render_update", watched)
         for key in "136":
             await press(pilot, key)
-            await pilot.pause(0.3)
-            updates = pilot.app.screen._compositor.render_update
-            painted: list[object] = []
-
-            def watched(
-                *args: object, _updates: object = updates, _painted: list[object] = painted, **kw: object
-            ) -> object:
-                update = _updates(*args, **kw)  # type: ignore[operator]
-                if update is not None:
-                    _painted.append(update)
-                return update
-
-            pilot.app.screen._compositor.render_update = watched  # type: ignore[method-assign, assignment]
+            screen = pilot.app.screen
+            assert isinstance(screen, FleetScreen)
+            painted.clear()
             for later in range(1, 4):
-                fleet.push(replace(fleet.snapshot, taken_at=make.NOW + timedelta(milliseconds=later)))
-                await pilot.pause(0.4)
+                snapshot = replace(fleet.snapshot, taken_at=make.NOW + timedelta(milliseconds=later))
+                fleet.push(snapshot)
+                await until(pilot, partial(_shows, screen, snapshot))
+                screen._show_latest()
+                await settle(pilot)
             assert painted == [], key
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from earthgazer_tui.fleet.models import Preview
 from earthgazer_tui.widgets.preview import draw_preview, fitted_size, resampled
 
-RED, GREEN, CLEAR = (255, 0, 0, 255), (0, 255, 0, 255), (9, 9, 9, 0)
+RED, GREEN, CLEAR = (240, 0, 0, 255), (0, 240, 0, 255), (9, 9, 9, 0)
 
 
 def make_preview(*rows: tuple[tuple[int, int, int, int], ...]) -> Preview:
@@ -19,7 +19,7 @@ def test_two_pixels_make_a_cell() -> None:
     preview = make_preview((RED, RED), (GREEN, GREEN))
 
     assert draw_preview(preview, 2, 1).plain == "▀▀"
-    assert styles_of(preview, 2, 1) == ["#ff0000 on #00ff00"]
+    assert styles_of(preview, 2, 1) == ["#f00000 on #00f000"]
 
 
 def test_no_data_has_a_pattern_and_a_background_of_its_own() -> None:
@@ -27,13 +27,13 @@ def test_no_data_has_a_pattern_and_a_background_of_its_own() -> None:
 
     assert draw_preview(preview, 3, 1).plain == "░▀▀"
     nodata = styles_of(preview, 3, 1)[0].rpartition(" on ")[2]
-    assert styles_of(preview, 3, 1)[1:] == [f"#ff0000 on {nodata}", f"{nodata} on #00ff00"]
+    assert styles_of(preview, 3, 1)[1:] == [f"#f00000 on {nodata}", f"{nodata} on #00f000"]
 
 
 def test_what_is_half_transparent_is_averaged_over_the_opaque_pixels_only() -> None:
     picture = resampled(make_preview((RED, CLEAR), (GREEN, CLEAR)), 1, 1)
 
-    assert picture == [[(127, 127, 0)]]
+    assert picture == [[(120, 120, 0)]]
 
 
 def test_what_is_mostly_transparent_is_no_data() -> None:

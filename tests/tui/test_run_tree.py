@@ -19,7 +19,8 @@ def test_guides_join_children_to_their_parent() -> None:
 def test_a_chord_tells_how_many_of_its_header_are_done() -> None:
     (item,) = with_guides([a_step("a", state="FUTURE", joined=(3, 5))], NOW)
 
-    assert step_state(item).plain == "to come 3 of 5"
+    assert step_state(item).plain == "to come"
+    assert step_progress(item).plain == "3 of 5"
     assert step_name(item).plain == "· backup_capture #7"
 
 

@@ -77,7 +77,7 @@ async def test_x_stops_a_local_worker_after_a_yes() -> None:
     async with console(fleet) as pilot:
         await press(pilot, "6", "X")
         await until_shown(pilot, "Stop worker io1@field?")
-        assert "runs 1 task, which ends first" in shown(pilot)
+        assert "runs 1 task; what runs ends first" in shown(pilot)
         await press(pilot, "enter")
         assert fleet.calls == []
         await press(pilot, "X", "y")

@@ -46,7 +46,7 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
 
 def downgrade(engine: Engine, revision: str) -> None:
-    """Take the database back to a revision, ``base`` for before the first; what only newer ones hold is lost."""
+    """Take the database back to a revision, ``base`` for none; what only newer ones hold is lost."""
     with engine.begin() as connection:
         command.downgrade(_locked(connection), revision)
 

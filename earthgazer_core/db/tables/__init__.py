@@ -12,6 +12,7 @@ from earthgazer_core.db.tables.execution import (
     WorkflowStepRow,
 )
 from earthgazer_core.db.tables.location import CaptureLocationRow, LocationRow
+from earthgazer_core.db.tables.schedule import ScheduledRunRow, ScheduleEntryRow
 
 __all__ = [
     "SCHEMA",
@@ -22,6 +23,8 @@ __all__ = [
     "CaptureRow",
     "LocationRow",
     "OperatorActionRow",
+    "ScheduleEntryRow",
+    "ScheduledRunRow",
     "TaskExecutionRow",
     "TaskMessageRow",
     "TaskStateChangeRow",

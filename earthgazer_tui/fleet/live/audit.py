@@ -39,6 +39,15 @@ class Audit:
             raise
         self._note(action, target, str(detail.pop("outcome", "done")), detail)
 
+    @contextmanager
+    def noting_elsewhere(self, action: str, target: dict[str, Any]) -> Iterator[None]:
+        """Note what an operation notes itself in a database, where there is none."""
+        if self._database is not None:
+            yield
+            return
+        with self.noting(action, target):
+            yield
+
     def _note(self, action: str, target: dict[str, Any], outcome: str, detail: dict[str, Any]) -> None:
         if self._database is not None:
             try:

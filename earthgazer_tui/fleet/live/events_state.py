@@ -103,8 +103,13 @@ class EventsState:
         """Forget a worker; the caller holds :attr:`lock`."""
         self.workers.pop(hostname, None)
 
+    def forget_waiting(self, sent_before: float) -> None:
+        """Forget what was sent before that and yet is in no queue; the caller holds :attr:`lock`."""
+        for task_id in [task_id for task_id, at in self.waiting.items() if at < sent_before]:
+            del self.waiting[task_id]
+
     def reset_waiting(self) -> None:
-        """Forget what was waiting, since nothing is in any queue; the caller holds :attr:`lock`."""
+        """Forget what was waiting, since it isn't known any more; the caller holds :attr:`lock`."""
         self.waiting.clear()
 
     # ── tasks ─────────────────────────────────────────────────────────────
@@ -156,7 +161,7 @@ class EventsState:
             task.parent_id = sanitise.name(parent)
 
     def _sent(self, event: Event) -> None:
-        queue = event.get("queue") or event.get("routing_key")
+        queue = event.get("queue")
         if queue is not None:
             queue = self._names.show(queue)
             if queue in self.queue_in or len(self.queue_in) < _MAX_QUEUES:

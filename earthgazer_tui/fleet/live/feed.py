@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.live.runner import Runner
@@ -89,10 +90,9 @@ class Feed:
             # Right after the start every answer is news.
             is_lively = time.monotonic() - began < _LIVELY_S
             await asyncio.sleep(min(self._pause_s, 1.0 / _LIVELY_HZ) if is_lively else self._pause_s)
-            try:
-                await asyncio.wait_for(self._dirty.wait(), _TICK_S)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_S):
+                    await self._dirty.wait()
 
     def _changed_snapshot(self) -> Snapshot | None:
         snapshot = self._builder.build()

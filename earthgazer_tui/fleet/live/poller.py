@@ -33,6 +33,7 @@ STACK_EVERY_S = 2.0
 SURVEY_TIMEOUT_S = 1.0
 _BACKOFF_S = (0.5, 5.0)
 _CALL_S = 12.0
+_WAITING_GRACE_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +125,8 @@ class Poller:
             pause_s = _BACKOFF_S[0]
             self._on_change()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), every_s)
+                async with asyncio.timeout(every_s):
+                    await self._hurry.wait()
 
     def _note_broker(self, watch: ServiceWatch, *, is_up: bool) -> None:
         """Keep since when workers could have been heard: an outage of the broker is not their fault."""
@@ -145,23 +147,25 @@ class Poller:
 
     # ── the broker ────────────────────────────────────────────────────────
     async def _look_at_queues(self) -> None:
-        consumed = {queue for kept in self._seen.reports.values() for queue in kept.report.queues}
-        is_new = not consumed <= set(self._queue_names)
-        refresh = self._is_due("names", NAMES_EVERY_S) or is_new
-        snapshot = await self._runner.run(_CALL_S, self._depths, refresh, tuple(sorted(consumed)))
+        told = {queue for kept in self._seen.reports.values() for queue in kept.report.queues}
+        with self._state.lock:
+            told |= {self._names.real(queue) for queue in self._state.queue_in}
+        looked_at = time.time()
+        refresh = self._is_due("names", NAMES_EVERY_S) or not told <= set(self._queue_names)
+        snapshot = await self._runner.run(_CALL_S, self._depths, refresh, tuple(sorted(told)))
         self._seen.queues = snapshot
         if self._is_due("history", 1.0):
             for queue in snapshot.queues:
                 self._seen.history.setdefault(queue.name, deque(maxlen=HISTORY_S)).append(queue.depth)
-        if not any(queue.depth for queue in snapshot.queues) and self._state.waiting:
+        if snapshot.queues and not any(queue.depth for queue in snapshot.queues) and self._state.waiting:
             with self._state.lock:
-                self._state.reset_waiting()
+                self._state.forget_waiting(looked_at - _WAITING_GRACE_S)
 
-    def _depths(self, refresh: bool, consumed: tuple[str, ...]) -> BrokerSnapshot:
+    def _depths(self, refresh: bool, told: tuple[str, ...]) -> BrokerSnapshot:
         if self._broker is None:
             self._broker = self._services.redis_broker()
         if refresh or not self._queue_names:
-            self._queue_names = self._broker.queue_names(consumed)
+            self._queue_names = self._broker.queue_names(told)
         return self._broker.snapshot(self._queue_names)
 
     # ── workers ───────────────────────────────────────────────────────────

@@ -44,7 +44,9 @@ class Runner:
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._pool, partial(function, *args, **kwargs))
         try:
-            return await asyncio.wait_for(future, timeout_s)
+            # Not wait_for: in Python 3.11 it can swallow a cancellation.
+            async with asyncio.timeout(timeout_s):
+                return await future
         except TimeoutError:
             # Whose limit it was doesn't matter to the one who waits.
             raise UnavailableError(f"no answer in {timeout_s:g} s") from None

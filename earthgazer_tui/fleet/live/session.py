@@ -55,7 +55,7 @@ class LiveSession:
         )  # fmt: skip
         audit = Audit(services.database, services.context)
         self.imagery = Imagery(services, audit)
-        self.task_actions = TaskActions(services, self.state, self.mailbox, self.living)
+        self.task_actions = TaskActions(services, self.state, audit, self.mailbox, self.living)
         self.pool_actions = PoolActions(services, self._names, audit, self.mailbox, self.living)
 
     def start(self) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.cancel import cancel_run
+from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.retry import Retried, Retrier
 from earthgazer_core.operations.revoke import revoke
-
-from earthgazer_core.operations.broker import RedisBroker
-from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_tui.fleet.errors import RefusedError
 from earthgazer_tui.fleet.live import sanitise
+from earthgazer_tui.fleet.live.audit import Audit
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.records import TERMINAL
 from earthgazer_tui.fleet.live.replies import replies_of
@@ -20,6 +20,7 @@ from earthgazer_tui.fleet.models import ActionResult, RetryOffer, RetryPlan, Ret
 from earthgazer_tui.fleet.models.task import RetryMode
 
 _TIMEOUT_S = 2.0
+_NOBODY = "no worker is there to hear of it"
 
 
 class TaskActions:
@@ -29,11 +30,13 @@ class TaskActions:
         self,
         services: Services,
         state: EventsState,
+        audit: Audit,
         mailbox: Callable[[], Mailbox],
         living: Callable[[], tuple[str, ...]],
     ) -> None:
         self._services = services
         self._state = state
+        self._audit = audit
         self._mailbox = mailbox
         self._living = living
         self._retrier: Retrier | None = None
@@ -88,23 +91,25 @@ class TaskActions:
         ids = list(task_ids)
         if self._services.database is None:
             ids = self._unfinished(ids)
-        result = revoke(
-            self._services.database,
-            self._mailbox(),
-            ids,
-            terminate=terminate,
-            expected=self._living(),
-            timeout_s=_TIMEOUT_S,
-        )
+        target = {"task_ids": ids, "terminate": terminate}
+        with self._audit.noting_elsewhere("task.revoke", target):
+            result = revoke(
+                self._services.database,
+                self._mailbox(),
+                ids,
+                terminate=terminate,
+                expected=self._living(),
+                timeout_s=_TIMEOUT_S,
+                context=self._services.context,
+            )
         replies = replies_of(result.answers, _TIMEOUT_S)
         verb = "Terminated" if terminate else "Revoked"
         answered = sum(reply.is_ok for reply in replies)
-        summary = (
-            f"{verb} {len(result.revoked)} of {len(task_ids)}: {answered} of {len(replies)} workers confirmed"
-        )
+        heard = f"{answered} of {len(replies)} workers confirmed" if replies else _NOBODY
+        summary = f"{verb} {len(result.revoked)} of {len(task_ids)}: {heard}"
         if result.refused:
             summary += f"; refused {len(result.refused)}: {next(iter(result.refused.values()))}"
-        is_ok = len(result.revoked) == len(task_ids) and answered == len(replies)
+        is_ok = len(result.revoked) == len(task_ids) and 0 < answered == len(replies)
         return ActionResult(is_ok, sanitise.line(summary), replies)
 
     def dismiss(self, task_ids: Sequence[str]) -> ActionResult:
@@ -119,15 +124,20 @@ class TaskActions:
         if self._services.database is None:
             raise RefusedError("runs are known from the database, and none is configured")
         result = cancel_run(
-            self._services.database, self._mailbox(), run_id, expected=self._living(), timeout_s=_TIMEOUT_S
+            self._services.database,
+            self._mailbox(),
+            run_id,
+            self._living(),
+            _TIMEOUT_S,
+            context=self._services.context,
         )
         replies = replies_of(result.answers, _TIMEOUT_S)
         summary = (
             f"Cancelled: {len(result.published)} published and {len(result.future)} future steps revoked"
         )
         if not replies:
-            summary += "; no worker is there to hear of it"
-        return ActionResult(all(reply.is_ok for reply in replies), summary, replies)
+            summary += f"; {_NOBODY}"
+        return ActionResult(bool(replies) and all(reply.is_ok for reply in replies), summary, replies)
 
     def _unfinished(self, ids: Sequence[str]) -> list[str]:
         """Keep finished tasks from being revoked where only events know them: it would poison their ids."""
@@ -145,5 +155,12 @@ class TaskActions:
             raise RefusedError("no broker is configured")
         if self._retrier is None:
             self._broker = self._services.redis_broker() if self._services.is_redis else None
-            self._retrier = Retrier(self._services.database, self._services.app, self._broker)
+            key = self._services.settings.recorder.encryption_key
+            self._retrier = Retrier(
+                self._services.database,
+                self._services.app,
+                self._broker,
+                encryption_key=key.get_secret_value() if key is not None else None,
+                context=self._services.context,
+            )
         return self._retrier

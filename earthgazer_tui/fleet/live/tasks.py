@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from earthgazer_core.operations.executions import Execution, ExecutionDetail, list_executions, show_execution
-from earthgazer_core.operations.retry import RetryOffer as CoreOffer
 from sqlalchemy.orm import Session
 
 from earthgazer_core.errors import NotFoundError as CoreNotFoundError
+from earthgazer_core.operations.executions import Execution, ExecutionDetail, list_executions, show_execution
 from earthgazer_tui.fleet.errors import NotFoundError
 from earthgazer_tui.fleet.live import filters, sanitise
 from earthgazer_tui.fleet.live.clock import moment
@@ -81,15 +80,15 @@ def show_task(session: Session, task_id: str) -> ExecutionDetail | None:
         return None
 
 
-def task_detail(detail: ExecutionDetail, offer: CoreOffer) -> TaskDetail:
+def task_detail(detail: ExecutionDetail, offer: RetryOffer) -> TaskDetail:
     """Return a recorded task as shown."""
     return TaskDetail(
         row=execution_row(detail.execution),
-        args=_value(detail.args),
-        kwargs=_value(detail.kwargs),
+        args=sanitise.text(detail.args),
+        kwargs=sanitise.text(detail.kwargs),
         args_source=sanitise.line(detail.args_source),
         is_redacted=detail.is_redacted,
-        result=_value(detail.result),
+        result=_json(detail.result),
         traceback=sanitise.text(detail.traceback or ""),
         timeline=tuple(
             StateChange(
@@ -97,20 +96,15 @@ def task_detail(detail: ExecutionDetail, offer: CoreOffer) -> TaskDetail:
                 at=change.at,
                 worker=sanitise.optional(change.worker),
                 attempt=change.attempt,
-                detail=_value(change.detail, sanitise.LINE_LIMIT),
+                detail=sanitise.url(change.line),
             )
             for change in detail.timeline
         ),
         parent_id=sanitise.optional(detail.parent_id),
         root_id=sanitise.optional(detail.root_id),
         group_id=sanitise.optional(detail.group_id),
-        retry=retry_offer(offer),
+        retry=offer,
     )
-
-
-def retry_offer(offer: CoreOffer) -> RetryOffer:
-    """Return whether a task can be retried, as shown."""
-    return RetryOffer(RetryMode(offer.mode), sanitise.line(offer.reason))
 
 
 def execution_row(execution: Execution) -> TaskRow:
@@ -134,11 +128,10 @@ def execution_row(execution: Execution) -> TaskRow:
     )
 
 
-def _value(value: Any, limit: int = sanitise.TEXT_LIMIT) -> str:
-    if value is None:
-        return ""
-    raw = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
-    return sanitise.text(raw, limit) if limit > sanitise.LINE_LIMIT else sanitise.line(raw, limit)
+def _json(value: Any) -> str:
+    return (
+        "" if value is None else sanitise.text(json.dumps(value, ensure_ascii=False, indent=1, default=repr))
+    )
 
 
 def _timeline(task: TaskRecord) -> Iterator[StateChange]:

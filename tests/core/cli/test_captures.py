@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from rasterio.shutil import copy
 
 from tests.core.pipeline import Answer, Pipeline
 
@@ -150,3 +151,15 @@ def test_unknown_ids_are_told(offline: Pipeline, command: list[str]) -> None:
     answer = offline.ask(*command, "4711", "--json")
     assert answer.code == 1
     assert "4711" in answer.json["error"]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.6])
+def test_jpeg_2000_is_read_to_its_end(offline: Pipeline, tmp_path: Path, share: float) -> None:
+    tiff, jp2 = write_band(tmp_path / "B04.tif", size=512), tmp_path / "B04.jp2"
+    with rasterio.open(tiff) as source:
+        copy(source, jp2, driver="JP2OpenJPEG", REVERSIBLE="YES", QUALITY="100")
+    jp2.write_bytes(jp2.read_bytes()[: int(share * jp2.stat().st_size)])
+    answer = add(offline, f"--band=B04={jp2}")
+    assert (answer.code == 0) == (share == 1.0), answer.err
+    if share < 1:
+        assert "corrupt or truncated" in answer.json["error"]

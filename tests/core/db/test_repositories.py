@@ -75,7 +75,9 @@ def test_a_higher_baseline_supersedes_whichever_comes_first(database: Database) 
         newest, _ = captures.upsert(
             session, replace(CAPTURE, product_id="S2A_new", processing_baseline="05.10")
         )
-        assert (old.superseded_by, new.superseded_by) == (newest.id, newest.id)
+        session.flush()
+        known = {row.id: row.superseded_by for row in captures.find(session)}
+        assert known == {old.id: newest.id, new.id: newest.id, newest.id: None}
 
 
 def test_another_tile_of_the_same_moment_is_no_other_version(database: Database) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from celery import chain
+from celery import chain, chord
 
 from earthgazer_core import recorder
 from earthgazer_core.errors import RefusedError
@@ -94,7 +95,7 @@ def test_a_cancelled_run_brings_nothing_more(fleet: ForeignFleet, mailbox: Mailb
     fleet.start_worker(concurrency=1)
     tasks = fleet.app.tasks
     with recorder.run_scope("long") as run_id:
-        last = chain(
+        last: Any = chain(
             tasks["steps.wait"].s("go"), tasks["steps.add"].si(1), tasks["steps.add"].si(2)
         ).apply_async()
         fan_out = tasks["steps.fan_out"].delay(3)
@@ -151,8 +152,6 @@ def test_a_run_is_shown_as_a_tree(fleet: ForeignFleet) -> None:
             tasks["steps.look"].s(7)
             | tasks["steps.add"].s(1)
         )  # fmt: skip
-        from celery import chord
-
         chord([tasks["steps.add"].s(1), tasks["steps.needs"].s(2, flag="a")])(body | tasks["steps.add"].s(9))
     eventually(lambda: fleet.runs_of("needs") == 1, "failure")
 

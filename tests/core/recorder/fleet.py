@@ -17,7 +17,7 @@ from celery import Celery
 from sqlalchemy import text
 
 from earthgazer_core.db.session import Database
-from earthgazer_core.recorder.install import Recorder
+from earthgazer_core.recorder.install import Recorder, recorders
 from tests.core.recorder.foreign_app import ForeignConfig, make_app
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -133,14 +133,12 @@ class ForeignFleet:
     def close(self) -> None:
         for worker in list(self._workers):
             self.stop_worker(worker)
-        from earthgazer_core.recorder.install import _recorders
-
-        for recorder in list(_recorders):
-            if recorder.app is self.app:
-                recorder.close()
+        for recorder in recorders(self.app):
+            recorder.close()
         # Results that outlive their server would unsubscribe from it when they are collected.
-        self.app.backend.result_consumer.stop()
-        self.app.backend.result_consumer.subscribed_to.clear()
+        consumer: Any = self.app.backend.result_consumer  # type: ignore[attr-defined]
+        consumer.stop()
+        consumer.subscribed_to.clear()
         self.app.close()
 
 
@@ -154,6 +152,4 @@ def foreign_fleet(config: ForeignConfig, database: Database) -> Iterator[Foreign
 
 
 def recorder_of(app: Celery) -> Recorder:
-    from earthgazer_core.recorder.install import _recorders
-
-    return next(recorder for recorder in _recorders if recorder.app is app)
+    return recorders(app)[0]

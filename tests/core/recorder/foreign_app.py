@@ -119,7 +119,7 @@ def _add_tasks(app: Celery, directory: Path) -> None:
     @app.task(name="steps.wait", shared=False, bind=True)
     def wait(self: Task[..., Any], flag: str, seconds: float = 30.0) -> str:
         done(self, flag)
-        recorder.note_progress(self.request.id, 40, "waiting")
+        recorder.note_progress(str(self.request.id), 40, "waiting")
         deadline = time.monotonic() + seconds
         while not (directory / flag).exists() and time.monotonic() < deadline:
             time.sleep(0.02)

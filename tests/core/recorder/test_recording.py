@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from celery import chain, chord, group
 
 from earthgazer_core import recorder
-from tests.core.recorder.fleet import ForeignFleet, eventually
+from tests.core.recorder.fleet import ForeignFleet, eventually, recorder_of
 
 pytestmark = pytest.mark.fleet
 
@@ -65,7 +67,7 @@ def test_a_run_knows_its_future_steps(fleet: ForeignFleet) -> None:
         "steps",
     )
     assert [step["name"] for step in steps] == ["steps.add"] * 4 + ["steps.total", "steps.add"]
-    head, left, right, right_next, body, last = (step["task_id"] for step in steps)
+    head, left, right, right_next, body, _ = (step["task_id"] for step in steps)
     assert [step["after"] for step in steps] == [[], [head], [head], [right], [left, right_next], [body]]
     assert steps[4]["chord_size"] == 2
     [run] = fleet.rows("select * from earthgazer.workflow_runs where run_id = :r", r=run_id)
@@ -96,7 +98,9 @@ def test_all_that_follows_belongs_to_the_run(fleet: ForeignFleet) -> None:
 def test_a_body_that_never_runs_is_blocked_by_its_header(fleet: ForeignFleet) -> None:
     fleet.start_worker()
     tasks = fleet.app.tasks
-    result = chord([tasks["steps.add"].s(1), tasks["steps.needs"].s(2, flag="a")])(tasks["steps.total"].s())
+    result: Any = chord([tasks["steps.add"].s(1), tasks["steps.needs"].s(2, flag="a")])(
+        tasks["steps.total"].s()
+    )
     row = fleet.until(result.id, "FAILURE")
     header = next(
         row for row in fleet.rows("select * from earthgazer.task_executions") if row["name"] == "steps.needs"
@@ -127,8 +131,6 @@ def test_a_killed_process_is_a_failure_with_its_message(fleet: ForeignFleet) -> 
 
 def test_a_publisher_without_recorder_is_no_obstacle(fleet: ForeignFleet) -> None:
     fleet.start_worker()
-    from tests.core.recorder.fleet import recorder_of
-
     recorder_of(fleet.app).close()
     task = fleet.app.tasks["steps.needs"].delay(1, flag="a")
     row = fleet.until(task.id, "FAILURE")

@@ -22,9 +22,9 @@ def files(test_data: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(test_data / FOLDER, tmp_path / "files"))
 
 
-def add(pipeline: Pipeline, files: Path, name: str, *bands: str) -> int:
+def add(pipeline: Pipeline, files: Path, name: str, *bands: str, mission: str = "SENTINEL-2B") -> int:
     number: int = pipeline.ok(
-        "captures", "add", "--mission", "SENTINEL-2B", "--sensing-time", "2022-06-15T10:15:59Z",
+        "captures", "add", "--mission", mission, "--sensing-time", "2022-06-15T10:15:59Z",
         "--baseline", "04.00", "--level", "L1C", "--product-id", name,
         *(f"--band={band}={files / band}.tif" for band in bands or ("B02", "B03", "B04", "B08")), "--json",
     )["id"]  # fmt: skip
@@ -192,12 +192,26 @@ def test_one_failing_capture_does_not_keep_the_others_from_being_analysed(
 
 
 def test_reprocessing_makes_everything_of_a_mission_again(pipeline: Pipeline, files: Path) -> None:
-    add(pipeline, files, "once-more")
-    done = pipeline.ok(
-        "workflows", "reprocess", "--mission", "sentinel-2b", "--limit", "1", "--wait", "--json"
-    )
-    (kinds,) = done["result"]["captures"].values()
-    assert {"ndvi", "rgb", "stacked"} <= set(kinds)
+    number = add(pipeline, files, "once-more", mission="SENTINEL-2C")
+    command = ("workflows", "reprocess", "--mission", "sentinel-2c", "--limit", "1", "--wait", "--json")
+    done = pipeline.ok(*command)
+    assert set(done["result"]["captures"][str(number)]) == {"ndvi", "rgb", "stacked"}
+    first = path_of(pipeline.artifact(number)["uri"]).stat().st_mtime_ns
+    pipeline.ok(*command)
+    assert path_of(pipeline.artifact(number)["uri"]).stat().st_mtime_ns >= first
+
+
+def test_what_fails_within_a_planned_workflow_is_told_by_its_own_words(
+    pipeline: Pipeline, files: Path
+) -> None:
+    number = add(pipeline, files, "gone-later", mission="SENTINEL-2D")
+    (files / "B04.tif").unlink()
+    answer = pipeline.run("workflows", "reprocess", "--mission", "sentinel-2d", "--wait", "--json")
+    assert answer.code == 1
+    (failure,) = answer.json["failures"]
+    assert failure["capture_id"] == number
+    assert "is gone" in failure["error"]
+    assert answer.err.splitlines() == [f"run {answer.json['run_id']} failed:", f"  {failure['error']}"]
 
 
 def test_a_run_is_listed_with_its_tasks(pipeline: Pipeline, files: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from earthgazer_tui.fleet.live import workers_view
 from earthgazer_tui.fleet.live.fleet import LiveFleet, LiveOptions
 from earthgazer_tui.fleet.models import RetryMode, ServiceState, Snapshot, Worker, WorkerState
 from earthgazer_tui.fleet.protocol import Fleet
-from tests.tui.fleet.conftest import ForeignFleet
+from tests.tui.fleet.conftest import ForeignFleet, wait_for
 
 pytestmark = pytest.mark.fleet
 
@@ -78,7 +79,7 @@ async def test_a_worker_and_its_tasks_are_seen(foreign: ForeignFleet, fleet: Liv
     assert [(task.task_id, task.name) for task in worker.running] == [(task_id, "foreign.sleep")]
     snapshot = await until(fleet, lambda s: s.recent and s.recent[0].state == "SUCCESS")
     assert snapshot.recent[0].task_id == task_id
-    assert snapshot.counters.finished_per_s > 0
+    await until(fleet, lambda s: s.counters.finished_per_s > 0)
 
 
 async def test_depth_is_split_by_priority_and_a_queue_without_consumer_alerts(
@@ -240,8 +241,11 @@ async def test_an_idle_fleet_yields_nothing_for_seconds(foreign: ForeignFleet, f
     task = asyncio.create_task(collect())
     await asyncio.sleep(4.0)
     task.cancel()
-    # The first is what is known already; one more for a coarse age or the host's load.
-    assert len(seen) <= 3
+    # The load of this host is not the fleet's: whatever else runs here changes it.
+    looks = {
+        repr(replace(s, taken_at=s.taken_at.min, workers=tuple(replace(w, load=()) for w in s.workers))) for s in seen
+    }  # fmt: skip
+    assert len(looks) <= 2
 
 
 @pytest.fixture
@@ -257,6 +261,7 @@ async def test_a_broker_that_goes_and_comes_is_followed(own_valkey: ValkeyServer
         await fleet.open(lambda step: None)
         foreign.start_worker()
         await until(fleet, _knows_pool)
+        await until(fleet, lambda s: s.queues)
         first = foreign.send("foreign.add", 1, 2)
         await until(fleet, lambda s: any(r.task_id == first and r.state == "SUCCESS" for r in s.recent))
         await asyncio.to_thread(own_valkey.stop)
@@ -320,11 +325,12 @@ async def _say_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 async def test_closing_leaves_nothing_in_the_broker(
     foreign: ForeignFleet, fleet: LiveFleet, redis_client: redis.Redis
 ) -> None:
-    foreign.start_worker()
-    await until(fleet, _knows_pool)
+    before = redis_client.pubsub_numpat()
+    await until(fleet, lambda s: s.broker.state is ServiceState.UP)
+    await asyncio.to_thread(wait_for, lambda: redis_client.pubsub_numpat() == before + 1)
     await fleet.enable_events()
     await fleet.close(None)
     assert not [
         key for key in redis_client.keys("*") if b"reply.celery.pidbox" in key and b"binding" not in key
     ]
-    assert redis_client.pubsub_numpat() <= 2, "the worker's own"
+    await asyncio.to_thread(wait_for, lambda: redis_client.pubsub_numpat() == before)

@@ -1,0 +1,54 @@
+"""``earthgazer queues``: what waits, and who takes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing
+from dataclasses import asdict
+
+import click
+
+from earthgazer_core.cli.context import CliContext
+from earthgazer_core.cli.output import emit, json_option, table
+
+
+@click.command()
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Seconds to wait for workers to say what they consume; 0 asks nobody.",
+)
+@json_option
+@click.pass_obj
+def queues(context: CliContext, timeout_s: float, as_json: bool) -> None:
+    """List queues with depth by priority, unacknowledged messages and consumers."""
+    from earthgazer_core.operations.broker import RedisBroker
+    from earthgazer_core.operations.mailbox import Mailbox
+
+    consumers: Counter[str] | None = None
+    if timeout_s:
+        with closing(Mailbox(context.app)) as mailbox:
+            told = mailbox.ask("active_queues", timeout_s=timeout_s).values
+        consumers = Counter(
+            str(queue.get("name")) for known in told.values() if isinstance(known, list) for queue in known
+        )
+    with closing(RedisBroker(context.app)) as broker:
+        snapshot = broker.snapshot(broker.queue_names(also=consumers or ()), consumers)
+    lines = table(
+        ("queue", "depth", "by priority", "unacked", "oldest", "consumers"),
+        (
+            (
+                queue.name,
+                queue.depth,
+                " ".join(f"{step}:{size}" for step, size in queue.by_priority),
+                queue.unacked,
+                "" if queue.oldest_unacked_s is None else f"{queue.oldest_unacked_s:.0f} s",
+                queue.consumers,
+            )
+            for queue in snapshot.queues
+        ),
+    )
+    emit([asdict(queue) for queue in snapshot.queues], as_json, lines)

@@ -1,0 +1,87 @@
+"""Messages that were recorded and are nowhere: found, and published again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from earthgazer_core.db.tables import TaskExecutionRow, TaskMessageRow, TaskStateChangeRow, WorkflowRunRow
+
+_WAITING = ("PENDING", "RECEIVED", "RETRY")
+_BEGUN = ("STARTED", "PROGRESS", "REJECTED")
+
+
+@dataclass(frozen=True, slots=True)
+class LostTask:
+    """A task that is unfinished by the record and in nobody's hands."""
+
+    task_id: str
+    """Celery's id."""
+    name: str
+    """Task name."""
+    state: str
+    """Its last recorded state."""
+    queue: str | None
+    """Queue that its message goes to."""
+    silent_since: datetime
+    """Time of its last recorded change."""
+
+
+def unfinished(
+    session: Session, *, grace_s: float, with_begun: bool, limit: int = 10_000
+) -> tuple[LostTask, ...]:
+    """Return recorded tasks that are unfinished and of which nothing was heard for a while.
+
+    Tasks of cancelled runs are left out: their messages are meant to be gone.
+
+    Args:
+        session: Database session.
+        grace_s: Seconds of silence; a message takes some time from a publisher's record to a queue.
+        with_begun: Also those that a worker had begun. They run twice where that worker only lost its
+            voice, which is safe for tasks that are idempotent.
+        limit: At most so many, the oldest first.
+    """
+    states = (*_WAITING, *_BEGUN) if with_begun else _WAITING
+    rows = session.scalars(
+        select(TaskExecutionRow)
+        .join(TaskMessageRow, TaskMessageRow.task_id == TaskExecutionRow.task_id)
+        .outerjoin(WorkflowRunRow, WorkflowRunRow.run_id == TaskExecutionRow.run_id)
+        .where(
+            TaskExecutionRow.state.in_(states),
+            TaskExecutionRow.updated_at < datetime.now(UTC) - timedelta(seconds=grace_s),
+            WorkflowRunRow.cancelled_at.is_(None),
+        )
+        .order_by(TaskExecutionRow.updated_at)
+        .limit(limit)
+    )
+    return tuple(
+        LostTask(row.task_id, row.name, row.state, row.queue or row.routing_key, row.updated_at)
+        for row in rows
+    )
+
+
+def missing(candidates: Sequence[LostTask], present: Collection[str]) -> tuple[LostTask, ...]:
+    """Return the candidates that are not among the ids seen in queues, unacknowledged or on workers."""
+    return tuple(task for task in candidates if task.task_id not in present)
+
+
+def note_republished(session: Session, task_id: str, at: datetime) -> None:
+    """Write down that a lost message was published again; it is the same attempt."""
+    row = session.get(TaskExecutionRow, task_id)
+    if row is None:
+        return
+    row.updated_at = at
+    session.add(
+        TaskStateChangeRow(
+            task_id=task_id,
+            state="PENDING",
+            at=at,
+            worker=None,
+            attempt=row.attempt,
+            detail={"lost": "published again"},
+        )
+    )

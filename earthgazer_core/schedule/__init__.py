@@ -1,0 +1,1 @@
+"""The schedule: periodic tasks kept in Postgres, and the Celery beat scheduler that sends them."""
