@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 EXIT_FAILED, EXIT_USAGE = 1, 2
 WATCH_AGAIN_S = 1.0
 """Pause before a broken watch is begun anew."""
+LOAD_SCREENS_AFTER_S = 2.0
+"""Pause before screens that nobody asked for yet are imported, so that live data come first."""
 
 
 class ConsoleApp(App[None], inherit_bindings=False):
@@ -90,6 +92,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self.add_mode(mode, make)
         self._watch(session)
         await self.switch_mode("overview")
+        await asyncio.sleep(LOAD_SCREENS_AFTER_S)
         await asyncio.to_thread(load_screens)
 
     @work(group="watch")

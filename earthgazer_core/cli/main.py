@@ -16,6 +16,10 @@ GROUPS = {
     "db": ("earthgazer_core.cli.db", "The database: migrations."),
     "locations": ("earthgazer_core.cli.locations", "Watched places: add, list, show, update, remove."),
     "queues": ("earthgazer_core.cli.queues", "Queues: depth, unacknowledged, consumers."),
+    "schedule": (
+        "earthgazer_core.cli.schedule",
+        "Periodic tasks: list, run, enable, disable, interval.",
+    ),
     "stack": ("earthgazer_core.cli.stack", "The embedded servers and workers: up, status, down, env."),
     "tasks": ("earthgazer_core.cli.tasks", "Tasks: list, show, retry, revoke."),
     "worker": ("earthgazer_core.cli.worker", "Run a worker of a profile."),

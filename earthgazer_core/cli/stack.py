@@ -27,7 +27,7 @@ def state_dir_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option ``--state-dir``, by default the one given to ``earthgazer`` itself."""
     return click.option(
         "--state-dir",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=click.Path(path_type=Path, readable=False),
         default=_state_dir_of_root,
         help="Where the stack keeps its state; your user state directory if left out.",
     )(command)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from earthgazer_core.db.session import Database
-from earthgazer_core.db.tables import ScheduledRunRow, ScheduleEntryRow, TaskExecutionRow
+from earthgazer_core.db.tables import ScheduleEntryRow, TaskExecutionRow
 from earthgazer_core.operations import audit
 from earthgazer_core.schedule import entries
 from earthgazer_core.schedule.publishing import BrokerAwayError, publishing
@@ -77,14 +77,13 @@ class RunSent:
 def list_schedule(session: Session) -> tuple[PeriodicTask, ...]:
     """Return the schedule by name; it is empty until a beat has run for the first time."""
     query = (
-        select(ScheduleEntryRow, TaskExecutionRow, ScheduledRunRow)
+        select(ScheduleEntryRow, TaskExecutionRow)
         .outerjoin(TaskExecutionRow, TaskExecutionRow.task_id == ScheduleEntryRow.last_task_id)
-        .outerjoin(ScheduledRunRow, ScheduledRunRow.name == ScheduleEntryRow.name)
         .where(ScheduleEntryRow.retired_at.is_(None))
         .order_by(ScheduleEntryRow.name)
     )
     at = entries.now(session)
-    return tuple(_described(entry, execution, at) for entry, execution, _ in session.execute(query))
+    return tuple(_described(entry, execution, at) for entry, execution in session.execute(query))
 
 
 def show_periodic_task(session: Session, name: str) -> PeriodicTask:

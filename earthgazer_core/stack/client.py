@@ -21,9 +21,9 @@ import platformdirs
 
 from earthgazer_core import errors
 from earthgazer_core.errors import ConflictError, EarthGazerError, ServiceUnavailableError
-from earthgazer_core.stack.files import control_path, open_log, state_directory
+from earthgazer_core.stack.files import control_path, is_there, open_log, state_directory
 from earthgazer_core.stack.identity import MARKER, Identity
-from earthgazer_core.stack.models import Release, StackEnv, StackStatus, StartStep
+from earthgazer_core.stack.models import Release, StackEnv, StackStatus, StartStep, StoppingError
 from earthgazer_core.stack.profiles import CELERY_APP
 
 _ANSWER_S = 10.0
@@ -134,28 +134,21 @@ class StackClient:
             ConflictError: the state directory is taken by something that isn't a stack of this version.
             EarthGazerError: it could not be started; the message says why.
         """
-        deadline = time.monotonic() + _START_S
-        was_started = False
-        while True:
-            try:
-                self._greet()
-                if not detach and self._lease is None:
-                    self._lease = self._take_lease()
-                break
-            except ServiceUnavailableError:
-                # Nobody answers: not started yet, ended a moment ago, or taken by one that is just starting.
-                was_started = self._start(detach=detach, workers=workers) or was_started
-            except ConflictError as error:
-                if "is stopping" not in str(error):
-                    raise
-                time.sleep(_POLL_S)
-            if time.monotonic() > deadline:
-                raise ConflictError(f"state directory {self.state_dir} is taken, but nobody answers there")
-        if detach:
-            self._ask("detach", on=True)
-        for event in self._stream("watch", _START_S, until=["up"] if wait_for_workers else ["up", "usable"]):
-            _report(event, on_step)
-        return StackEnv(self.state_dir, was_started, self.env())
+        was_started = self._hold(detach=detach, workers=workers, on_step=on_step)
+        try:
+            if detach:
+                self._ask("detach", on=True)
+            for event in self._stream(
+                "watch", _START_S, until=["up"] if wait_for_workers else ["up", "usable"]
+            ):
+                _report(event, on_step)
+            return StackEnv(self.state_dir, was_started, self.env())
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            if detach:
+                self.close()
 
     def watch_start(self, on_step: Callable[[StartStep], None]) -> None:
         """Report the steps of the start, those told before included, until all workers are seen or failed."""
@@ -230,6 +223,38 @@ class StackClient:
         if self.is_running():
             self._follow_to_the_end("watch", on_step, timeout_s)
 
+    def _hold(
+        self, *, detach: bool, workers: int | None, on_step: Callable[[StartStep], None] | None
+    ) -> bool:
+        """Take a lease, starting the stack if need be; return whether it was started."""
+        deadline = time.monotonic() + _START_S
+        was_started = False
+        while self._lease is None:
+            try:
+                self._greet()
+                self._lease = self._take_lease()
+            except StoppingError:
+                self._see_off(deadline, on_step)
+            except ServiceUnavailableError:
+                # Nobody answers: not started yet, ended a moment ago, or taken by one that is just starting.
+                was_started = self._start(detach=detach, workers=workers) or was_started
+            if self._lease is None and time.monotonic() > deadline:
+                raise ConflictError(f"state directory {self.state_dir} is taken, but nobody answers there")
+        return was_started
+
+    def _see_off(self, deadline: float, on_step: Callable[[StartStep], None] | None) -> None:
+        """Wait for the end of a stack that is stopping; raise why, if it is one that could not start."""
+        failed = None
+        try:
+            for event in self._stream("watch", max(0.1, deadline - time.monotonic())):
+                if event["event"] == "step" and on_step is not None:
+                    on_step(StartStep.from_json(event["step"]))
+                failed = event if event["event"] == "failed" else None
+        except ServiceUnavailableError:
+            return
+        if failed is not None:
+            raise _error(failed)
+
     def _follow_to_the_end(
         self,
         verb: str,
@@ -260,7 +285,7 @@ class StackClient:
                 " end it with `earthgazer stack down`, or choose another --state-dir"
             )
         if hello["phase"] == "stopping":
-            raise ConflictError("the stack is stopping")
+            raise StoppingError("the stack is stopping")
 
     def _take_lease(self) -> Lease:
         link = self._connect(_ANSWER_S)
@@ -334,7 +359,7 @@ class StackClient:
 
     def _connect(self, timeout_s: float | None) -> socket.socket:
         nobody = f"no stack runs in {self._asked_for}: start it with `earthgazer stack up`"
-        if not self._asked_for.expanduser().exists():
+        if not is_there(self._asked_for):
             raise ServiceUnavailableError(nobody)
         path = control_path(self.state_dir)
         link = socket.socket(socket.AF_UNIX)
@@ -374,6 +399,8 @@ def _answer(line: bytes) -> dict[str, Any]:
 
 
 def _error(answer: dict[str, Any]) -> EarthGazerError:
-    kind = getattr(errors, str(answer.get("kind")), EarthGazerError)
+    if answer["kind"] == StoppingError.__name__:
+        return StoppingError(answer["error"])
+    kind = getattr(errors, str(answer["kind"]), EarthGazerError)
     is_ours = isinstance(kind, type) and issubclass(kind, EarthGazerError)
     return (kind if is_ours else EarthGazerError)(str(answer["error"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -29,6 +30,7 @@ class Control:
         self._server: asyncio.Server | None = None
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._followers: set[asyncio.Task[None]] = set()
+        self._was_followed = asyncio.Event()
         self._verbs: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "hello": self._hello,
             "status": lambda _: {"status": supervisor.status().to_json()},
@@ -45,13 +47,18 @@ class Control:
 
     async def close(self) -> None:
         """Stop listening, once those who wait for the end have been told of it."""
+        if self._supervisor.has_failed:
+            # Who started us may not yet have asked how it went.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._was_followed.wait(), _FLUSH_S)
         if self._followers:
             await asyncio.wait(self._followers, timeout=_FLUSH_S)
         if self._server is not None:
             self._server.close()
         for writer in self._connections.values():
             writer.close()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=_FLUSH_S)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -86,6 +93,7 @@ class Control:
                 yield {"ok": True, "stopping": self._supervisor.release(task, choice)}
             elif verb in ("watch", "shutdown"):
                 self._followers.add(task)
+                self._was_followed.set()
                 if verb == "shutdown":
                     self._supervisor.end(Release(_text(request, "mode")), is_final=True)
                 last = ("stopped", "failed", *(request.get("until") or ()))

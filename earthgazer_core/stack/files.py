@@ -80,6 +80,14 @@ def state_directory(path: Path) -> Path:
     return resolved
 
 
+def is_there(path: Path) -> bool:
+    """Whether something is at that path; RefusedError if we may not even look."""
+    try:
+        return path.expanduser().exists()
+    except PermissionError as error:
+        raise RefusedError(f"no permission for {path}: choose another --state-dir") from error
+
+
 def runtime_directory(state_dir: Path) -> Path:
     """Return a private directory with a path short enough for sockets.
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from earthgazer_core.errors import ConflictError
+
 
 class StepState(StrEnum):
     """How far one step of the start, or of the end, has come."""
@@ -36,6 +38,10 @@ class Release(StrEnum):
     """Leave it running."""
     STOP = "stop"
     """Stop now; what ran is given back and runs again at the next start."""
+
+
+class StoppingError(ConflictError):
+    """The stack is on its way out: wait for its end, then start it again."""
 
 
 @dataclass(frozen=True, slots=True)

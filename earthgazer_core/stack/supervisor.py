@@ -25,7 +25,7 @@ from earthgazer_core.stack.identity import MARKER, Identity
 from earthgazer_core.stack.leases import Leases
 from earthgazer_core.stack.limits import read_limits
 from earthgazer_core.stack.migration import import_migrations, migrate
-from earthgazer_core.stack.models import Phase, Release, StackStatus, StepState
+from earthgazer_core.stack.models import Phase, Release, StackStatus, StepState, StoppingError
 from earthgazer_core.stack.plan import StackPlan
 from earthgazer_core.stack.postgres import PostgresServer
 from earthgazer_core.stack.statefile import StackRecord, remove_record
@@ -63,6 +63,7 @@ class Supervisor:
         self._started_at = time.time()
         self._end = asyncio.Event()
         self._ending: Release | None = None
+        self.has_failed = False
         self._is_final = False
         self._warm_timeout_s = 0.0
         self._has_been_attached = False
@@ -73,29 +74,30 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGTERM, self.end, Release.STOP)
         for ignored in (signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(ignored, logger.info, "signal ignored: use `earthgazer stack down`")
-        failure: dict[str, str] = {"error": "internal error, see supervisor.log", "kind": "EarthGazerError"}
+        failure = {"error": "internal error, see logs/supervisor.log", "kind": "EarthGazerError"}
         try:
             try:
                 await self._start()
+                await self._live()
+                failure = {}
             except EarthGazerError as error:
                 logger.error("start failed: %s", error)
                 failure = {"error": str(error), "kind": type(error).__name__}
-                return 1
-            await self._live()
-            failure = {}
-            return 0
+            finally:
+                await self._stop()
         finally:
-            await self._stop()
+            self.has_failed = bool(failure)
             await (self.steps.conclude("failed", **failure) if failure else self.steps.conclude("stopped"))
+        return 1 if failure else 0
 
     def attach(self, holder: object) -> None:
         """Count a console as attached; workers that were ending for want of one are replaced.
 
         Raises:
-            ConflictError: the stack is stopping: wait for its end and start it again.
+            StoppingError: the stack is stopping: wait for its end and start it again.
         """
         if self.phase is Phase.STOPPING or self._is_final:
-            raise ConflictError("the stack is stopping")
+            raise StoppingError("the stack is stopping")
         self.leases.take(holder)
         self._has_been_attached = True
         if self._ending is not None:
@@ -339,12 +341,20 @@ class Supervisor:
         await asyncio.gather(*self._keepers, *self._errands, return_exceptions=True)
         if self._events is not None:
             self._events.cancel()
-        if self._crew is not None:
-            await self._crew.end(warm_timeout_s=0.0, is_over=lambda: False)
-        for server in self._servers:
-            await self.steps.tell(server.server.name, StepState.STARTING, "stopping")
-        await asyncio.gather(*(server.stop() for server in self._servers))
-        remove_record(self.plan.state_dir)
+        try:
+            if self._crew is not None:
+                await self._crew.end(warm_timeout_s=0.0, is_over=lambda: False)
+        finally:
+            await asyncio.gather(*(self._stop_server(server) for server in self._servers))
+            remove_record(self.plan.state_dir)
+
+    async def _stop_server(self, server: SupervisedServer) -> None:
+        was_started = server.identity is not None
+        if was_started:
+            await self.steps.tell(server.server.name.capitalize(), StepState.STARTING, "stopping")
+        await server.stop()
+        if was_started:
+            await self.steps.tell(server.server.name.capitalize(), StepState.READY, "stopped")
 
     def _write_record(self) -> None:
         supervisor = Identity.of(os.getpid())
@@ -352,10 +362,15 @@ class Supervisor:
             raise LookupError("this process can't be found in the process table")
         named = [(server.server.name, server.identity) for server in self._servers]
         named += [(child.name, child.identity) for child in self._crew or ()]
-        StackRecord(
+        record = StackRecord(
             version("earthgazer"),
             self._stack_id,
             supervisor,
             str(control_path(self.plan.state_dir)),
             {name: identity for name, identity in named if identity is not None},
-        ).write(self.plan.state_dir)
+        )
+        try:
+            record.write(self.plan.state_dir)
+        except StorageError as error:
+            # What is missing in an older record is still found by the stack's mark.
+            logger.error("state not written: %s", error)

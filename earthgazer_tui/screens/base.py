@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from time import monotonic
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -20,6 +19,7 @@ from earthgazer_tui.fleet.models import ServiceState, Snapshot
 from earthgazer_tui.screens.carry_out import carry_out
 from earthgazer_tui.screens.frame import banner_text, header_state
 from earthgazer_tui.screens.palette import palette_provider
+from earthgazer_tui.state.pace import Pace
 from earthgazer_tui.state.session import Session
 from earthgazer_tui.widgets.banner import Banner
 from earthgazer_tui.widgets.filter_bar import FilterBar
@@ -42,7 +42,7 @@ class FleetScreen(Screen[None]):
     NEEDS: ClassVar[tuple[str, ...]] = ("broker",)
     """Services (``broker``, ``database``) without which what it shows is old."""
     SNAPSHOT_S: ClassVar[float] = 0.5
-    """Least seconds between two snapshots shown; the newest wins."""
+    """Seconds between two snapshots shown, in the long run; the newest wins."""
     IS_DETAIL: ClassVar[bool] = False
     """Whether it lies over another screen, to which escape goes back."""
     CAN_FILTER: ClassVar[bool] = False
@@ -57,7 +57,7 @@ class FleetScreen(Screen[None]):
         self.session = session
         self._trouble = ""
         self._busy: set[str] = set()
-        self._shown_at = -self.SNAPSHOT_S
+        self._pace = Pace(self.SNAPSHOT_S)
         self._show_timer: Timer | None = None
         self._is_refreshing = False
 
@@ -207,7 +207,7 @@ class FleetScreen(Screen[None]):
     def _take_snapshot(self) -> None:
         if not self.is_active or self._show_timer is not None:
             return
-        wait = self._shown_at + self.SNAPSHOT_S - monotonic()
+        wait = self._pace.wait_s()
         if wait <= 0:
             self._show_latest()
         else:
@@ -218,7 +218,7 @@ class FleetScreen(Screen[None]):
         snapshot = self.session.store.snapshot
         if snapshot is None or not self.is_active:
             return
-        self._shown_at = monotonic()
+        self._pace.spend()
         self._show_frame()
         self.show_snapshot(snapshot)
 

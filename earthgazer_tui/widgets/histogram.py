@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, floor
+from math import ceil, floor, isfinite
 
 from textual.content import Content
 from textual.reactive import reactive
@@ -87,12 +87,10 @@ def coarsen(edges: Sequence[float], counts: Sequence[int], room: int, *, whole: 
 
 def ndvi_colour(value: float) -> str:
     """Return the colour of an NDVI value as ``#rrggbb``."""
-    value = min(max(value, -1.0), 1.0)
-    for (low, a), (high, b) in pairwise(_RAMP):
-        if value <= high:
-            share = (value - low) / (high - low)
-            return "#" + "".join(f"{round(x + (y - x) * share):02x}" for x, y in zip(a, b, strict=True))
-    raise AssertionError(value)
+    value = min(max(value, -1.0), 1.0) if isfinite(value) else -1.0
+    (low, below), (high, above) = next(stops for stops in pairwise(_RAMP) if value <= stops[1][0])
+    share = (value - low) / (high - low)
+    return "#" + "".join(f"{round(x + (y - x) * share):02x}" for x, y in zip(below, above, strict=True))
 
 
 def short_count(value: float) -> str:
@@ -115,9 +113,11 @@ def draw_histogram(statistics: IndexStatistics, width: int, height: int, *, whol
     if room < 8 or rows < 2:
         return Content.styled("too small to draw", "$text-muted")
     bins = coarsen(statistics.edges, statistics.counts, room, whole=whole)
-    peak = max(bins.counts, default=0)
-    columns = max(room // max(len(bins.counts), 1), 1)
     n = len(bins.counts)
+    if not n:
+        return Content.styled("no histogram is stored", "$text-muted")
+    peak = max(bins.counts)
+    columns = room // n
     figure = open_figure(label_width + 1 + n * columns, height)
     x = figure.ruler("x").lim(0, n * columns).alignment(lim="edge")
     y = figure.ruler("y").lim(0, rows).alignment(lim="edge")

@@ -23,7 +23,6 @@ class Role(IntEnum):
     POINT = 2
     TREND = 3
     GAP = 4
-    REFERENCE = 5
 
 
 ROLE_STYLES: dict[int, str] = {
@@ -31,7 +30,6 @@ ROLE_STYLES: dict[int, str] = {
     Role.POINT: "bold $success",
     Role.TREND: "$warning",
     Role.GAP: "$error",
-    Role.REFERENCE: "$text-muted",
 }
 """Style of each role, in the theme's words."""
 

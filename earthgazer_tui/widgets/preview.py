@@ -12,7 +12,7 @@ from earthgazer_tui.fleet.models import Preview
 
 _NODATA = (38, 38, 48)
 """Background of cells half of which are no data."""
-_STEP = 12
+_STEP = 8
 """Steps of a colour channel."""
 _OPAQUE = 128
 """Least mean alpha of a pixel that is drawn."""

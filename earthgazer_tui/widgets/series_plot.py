@@ -46,9 +46,7 @@ def gap_lines(series: TimeSeries) -> list[str]:
     ]
 
 
-def draw_series(
-    series: TimeSeries, width: int, height: int, *, highlight: int | None = None, now: datetime | None = None
-) -> Content:
+def draw_series(series: TimeSeries, width: int, height: int, *, highlight: int | None = None) -> Content:
     """Return the series as content of at most this size.
 
     Args:
@@ -56,7 +54,6 @@ def draw_series(
         width: Cells.
         height: Cells.
         highlight: Capture whose point is drawn as a diamond.
-        now: The end of the axis where the newest date is older; None ends it with the series.
     """
     if width < 24 or height < 5:
         return Content.styled("too small to draw", "$text-muted")
@@ -64,7 +61,7 @@ def draw_series(
     values = [point.mean for point in series.points if point.mean is not None]
     if not values:
         return Content.styled("no date has a value", "$text-muted")
-    first, last = times[0], max(times[-1], now.timestamp() if now else times[-1])
+    first, last = times[0], times[-1]
     pad_s = max((last - first) * 0.02, 86400.0)
     low, high = _limits(values, trend_line(series))
     figure = open_figure(width, height)

@@ -15,6 +15,7 @@ from earthgazer_tui.fleet.live.observations import Progress
 
 LIVE = ("PENDING", "RECEIVED", "STARTED", "RETRY", "PROGRESS")
 """States of the partial index of live executions."""
+_SILENT = ("REPLACED", "IGNORED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Counts:
     """When the oldest message that nobody received was sent."""
     progress: Mapping[str, Progress]
     """Of the tasks that run, by id."""
+    silent: frozenset[str]
+    """Those that ended in a way that no event tells of: they replaced or ignored themselves."""
     is_empty: bool
     """Whether no place is watched and no capture known."""
 
@@ -50,12 +53,14 @@ def count(session: Session, running: Sequence[str]) -> Counts:
     )
     is_empty = not session.scalar(select(exists(select(CaptureRow.id)) | exists(select(LocationRow.id))))
     rows = session.execute(
-        select(table.task_id, table.name, table.percent, table.stage).where(
-            table.task_id.in_(running), table.state.in_(LIVE)
+        select(table.task_id, table.name, table.state, table.percent, table.stage).where(
+            table.task_id.in_(running)
         )
-    )
+    ).all()
     progress = {
         row.task_id: Progress(sanitise.name(row.name), row.percent, sanitise.line(row.stage or "", 80))
         for row in rows
+        if row.state in LIVE
     }
-    return Counts(captures, workflows, failed or 0, oldest, progress, is_empty)
+    silent = frozenset(row.task_id for row in rows if row.state in _SILENT)
+    return Counts(captures, workflows, failed or 0, oldest, progress, silent, is_empty)

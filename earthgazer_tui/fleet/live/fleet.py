@@ -59,6 +59,7 @@ class LiveFleet:
         self._session: LiveSession | None = None
         self._stack_end: StackEnd | None = None
         self._late_steps: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     # ── life ──────────────────────────────────────────────────────────────
     async def open(self, report: Callable[[StartStep], None]) -> None:
@@ -97,6 +98,8 @@ class LiveFleet:
 
     async def close(self, choice: QuitChoice | None) -> None:
         """Let go of everything; a second call with a stronger choice overtakes the first."""
+        if self._is_closed:
+            return
         if self._late_steps is not None:
             self._late_steps.cancel()
         session, self._session = self._session, None
@@ -104,8 +107,9 @@ class LiveFleet:
             await session.close()
         if self._stack_end is not None:
             await self._runner.run(self._stack_end.patience_s(choice), self._stack_end.let_go, choice)
-        if choice is not QuitChoice.WAIT:
-            self._runner.close()
+        # Not before everything went well: whoever lost patience half-way closes once more.
+        self._runner.close()
+        self._is_closed = True
 
     def watch(self) -> AsyncIterator[Snapshot]:
         """Yield the newest snapshot whenever something visible changed."""

@@ -226,8 +226,10 @@ class Poller:
             }
         if wanted:
             expected = tuple(self._names.real(name) for name in wanted)
-            await self._runner.run(_CALL_S, enable_events, self._box(), expected)
-            self._asked.update(wanted)
+            answers = await self._runner.run(_CALL_S, enable_events, self._box(), expected)
+            # One that is just starting may not hear it: it is asked again the next time.
+            heard = {self._names.show(answer.worker) for answer in answers.answers if answer.is_ok}
+            self._asked.update({name: pid for name, pid in wanted.items() if name in heard})
 
     # ── database and stack ────────────────────────────────────────────────
     async def _ask_database(self) -> None:
@@ -238,6 +240,11 @@ class Poller:
         seen.badges = Badges(captures=found.captures, workflows=found.workflows, failed=found.failed)
         seen.oldest_waiting_at = found.oldest_waiting_at
         seen.progress = found.progress
+        if found.silent:
+            with self._state.lock:
+                for worker in self._state.workers.values():
+                    for task_id in found.silent & worker.running.keys():
+                        del worker.running[task_id]
         seen.first_steps = FIRST_STEPS if found.is_empty and self._offers_sandbox else ""
         if self._is_due("freshness", FRESHNESS_EVERY_S):
             places = await self._runner.run(_CALL_S, self._reader.read, list_freshness)

@@ -23,6 +23,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _MESSAGE_LIMIT = 400
+_OTHER_SCHEMA = ("42P01", "3F000", "42703")
+"""Postgres' codes for a table, a schema and a column that are not there."""
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,10 @@ def translate(error: Exception) -> FleetError:
         case sqlalchemy.exc.DBAPIError():
             if is_unavailable(error):
                 return UnavailableError(f"database unavailable: {message}")
+            if getattr(error.orig, "pgcode", None) in _OTHER_SCHEMA:
+                return RefusedError(
+                    f"its tables are not ours of today: run `earthgazer db upgrade` ({message})"
+                )
             return FleetError(f"the database refuses: {message}")
         case sqlalchemy.exc.TimeoutError():
             return UnavailableError("database busy: all connections are in use")

@@ -55,9 +55,10 @@ def test_up_in_the_foreground_ends_everything_on_a_signal(
     stack.record()
     command = [*EARTHGAZER, "stack", "up", "--state-dir", str(stack.state_dir)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as up:
-        assert up.stderr is not None
-        eventually(lambda: stack.client().status().leases == 1, "the lease of the command")
-        eventually(lambda: "Ctrl-C ends it" in up.stderr.readline(), "the command to be ready")
+        lines = up.stderr
+        assert lines is not None
+        eventually(lambda: "Ctrl-C ends it" in lines.readline(), "the command to be ready")
+        assert stack.client().status().leases == 1
         up.send_signal(number)
         up.communicate(timeout=60)
     assert up.returncode == 0

@@ -217,6 +217,21 @@ def test_what_a_killed_worker_ran_is_given_back_and_runs_again_at_once(
     app.close()
 
 
+def test_only_what_the_dead_worker_held_is_given_back(stack: StackUnderTest, tmp_path: Path) -> None:
+    client = stack.client(profiles="io,io")
+    client.ensure_running(workers=1)
+    notes = [tmp_path / "one", tmp_path / "two"]
+    app = stack.app()
+    for note in notes:
+        app.send_task("tiny.note", [str(note), 5.0])
+    eventually(lambda: all(note.exists() for note in notes), "the start of both tasks")
+    stack.record().processes["io1"].send(signal.SIGKILL)
+    lives = ["started\ndone\n", "started\nstarted\ndone\n"]
+    eventually(lambda: sorted(note.read_text() for note in notes) == lives, "one task again, the other not")
+    stack.record()
+    app.close()
+
+
 def test_a_lost_console_lets_a_running_task_finish(stack: StackUnderTest, tmp_path: Path) -> None:
     note = tmp_path / "note"
     with stack.client(profiles="io") as client:

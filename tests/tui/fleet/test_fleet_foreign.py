@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,28 +18,10 @@ from earthgazer_tui.fleet.errors import FleetError, ReadOnlyError, RefusedError,
 from earthgazer_tui.fleet.live import workers_view
 from earthgazer_tui.fleet.live.fleet import LiveFleet, LiveOptions
 from earthgazer_tui.fleet.models import RetryMode, ServiceState, Snapshot, Worker, WorkerState
-from earthgazer_tui.fleet.protocol import Fleet
 from tests.tui.fleet.conftest import ForeignFleet, wait_for
+from tests.tui.fleet.watching import until
 
 pytestmark = pytest.mark.fleet
-
-
-async def until(fleet: Fleet, condition: Callable[[Snapshot], object], timeout_s: float = 25.0) -> Snapshot:
-    """Return the first snapshot that fulfils a condition."""
-    last: Snapshot | None = None
-
-    async def look() -> Snapshot:
-        nonlocal last
-        async for snapshot in fleet.watch():
-            last = snapshot
-            if condition(snapshot):
-                return snapshot
-        raise AssertionError("the fleet was closed")
-
-    try:
-        return await asyncio.wait_for(look(), timeout_s)
-    except TimeoutError:
-        raise AssertionError(f"did not come true in {timeout_s} s; last: {last}") from None
 
 
 def _worker(snapshot: Snapshot, hostname: str = "w1@test") -> Worker | None:
@@ -242,9 +224,8 @@ async def test_an_idle_fleet_yields_nothing_for_seconds(foreign: ForeignFleet, f
     await asyncio.sleep(4.0)
     task.cancel()
     # The load of this host is not the fleet's: whatever else runs here changes it.
-    looks = {
-        repr(replace(s, taken_at=s.taken_at.min, workers=tuple(replace(w, load=()) for w in s.workers))) for s in seen
-    }  # fmt: skip
+    bare = [replace(s, workers=tuple(replace(worker, load=()) for worker in s.workers)) for s in seen]
+    looks = {repr(replace(snapshot, taken_at=snapshot.taken_at.min)) for snapshot in bare}
     assert len(looks) <= 2
 
 
