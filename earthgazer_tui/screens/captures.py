@@ -20,7 +20,7 @@ from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.capture_detail import CaptureDetailScreen
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.freshness import FreshnessList
-from earthgazer_tui.widgets.histogram import ndvi_colour
+from earthgazer_tui.widgets.histogram import ndvi_style
 from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.plot import plotext
 from earthgazer_tui.widgets.stage_bar import BAR_WIDTH, LEGEND, stage_bar
@@ -48,7 +48,7 @@ def _outcome(row: CaptureRow) -> Content:
 def _ndvi(row: CaptureRow) -> Content:
     if row.ndvi_mean is None:
         return Content.styled("–", "$text-disabled")
-    return Content.styled(f"{row.ndvi_mean:.3f}", ndvi_colour(row.ndvi_mean))
+    return Content.styled(f"{row.ndvi_mean:.3f}", ndvi_style(row.ndvi_mean))
 
 
 COLUMNS: tuple[Column[CaptureRow], ...] = (

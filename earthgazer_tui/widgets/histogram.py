@@ -28,6 +28,8 @@ _RAMP = (
 )
 """Colours of NDVI: water, bare soil, sparse and dense vegetation."""
 
+_CLASSES = ((0.0, "$primary"), (0.2, "$text-muted"), (0.4, "$warning"))
+"""Upper limits and styles of water, bare soil and sparse vegetation; above is dense vegetation."""
 _LEAST_SPAN = 20
 """Stored bins that are shown at least, however few hold counts."""
 _SHADES = 10
@@ -93,6 +95,11 @@ def ndvi_colour(value: float) -> str:
     return "#" + "".join(f"{round(x + (y - x) * share):02x}" for x, y in zip(below, above, strict=True))
 
 
+def ndvi_style(value: float) -> str:
+    """Return the style of an NDVI value in the theme's few colours, for lists and terminals of 16."""
+    return next((style for limit, style in _CLASSES if value < limit), "$success")
+
+
 def short_count(value: float) -> str:
     """Return a count in at most four characters: ``950``, ``1.2k``, ``34k``, ``1.1M``."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
@@ -102,10 +109,19 @@ def short_count(value: float) -> str:
     return f"{value:.0f}"
 
 
-def draw_histogram(statistics: IndexStatistics, width: int, height: int, *, whole: bool = True) -> Content:
+def draw_histogram(
+    statistics: IndexStatistics, width: int, height: int, *, whole: bool = True, has_few_colours: bool = False
+) -> Content:
     """Return the histogram as content of at most this size.
 
     The top of a bar is drawn to an eighth of a row, and no bin with a count is drawn empty.
+
+    Args:
+        statistics: What to draw.
+        width: Cells.
+        height: Cells.
+        whole: Whether to show the whole range, or only where there are counts.
+        has_few_colours: Whether the terminal has but 16, so that a ramp of shades would be noise.
     """
     label_width = 4
     room = width - label_width - 1
@@ -136,7 +152,8 @@ def draw_histogram(statistics: IndexStatistics, width: int, height: int, *, whol
             continue
         shade = floor((bins.edges[i] + bins.edges[i + 1]) / 2 * _SHADES)
         role = _RAMP_ROLE + _SHADES + shade
-        styles[role] = ndvi_colour((shade + 0.5) / _SHADES)
+        value = (shade + 0.5) / _SHADES
+        styles[role] = ndvi_style(value) if has_few_colours else ndvi_colour(value)
         eighths = max(1, round(count / peak * rows * 8))
         for row in range(-(-eighths // 8)):
             marker = glyph(_EIGHTHS[min(eighths - row * 8, 8)], role)
@@ -180,4 +197,10 @@ class Histogram(Widget):
             return Content.styled("no NDVI yet", "$text-muted")
         if not self.statistics.valid:
             return Content.styled("not one valid pixel: nothing to draw", "$warning")
-        return draw_histogram(self.statistics, self.size.width, self.size.height, whole=self.whole)
+        return draw_histogram(
+            self.statistics,
+            self.size.width,
+            self.size.height,
+            whole=self.whole,
+            has_few_colours=self.app.console.color_system in ("standard", "windows"),
+        )

@@ -91,6 +91,13 @@ def test_the_highest_bar_reaches_the_top_and_half_of_it_the_middle() -> None:
     assert [line[105] for line in lines[:8]] == [" "] * 4 + ["█"] * 4
 
 
+def test_a_terminal_of_16_colours_gets_the_themes_own() -> None:
+    content = draw_histogram(make_statistics([1] * 200), 60, 8, has_few_colours=True)
+
+    styles = {str(span.style) for span in content.spans}
+    assert styles == {"$primary", "$text-muted", "$warning", "$success"}
+
+
 def test_counts_all_outside_draw_an_empty_frame() -> None:
     lines = draw_histogram(make_statistics([0] * 200), 60, 8).plain.split("\n")
 
