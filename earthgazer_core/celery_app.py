@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import weakref
 from typing import Any
 
 from celery import Celery
@@ -53,12 +55,22 @@ class EarthGazerApp(Celery):
 
     def _configure(self, **_signal: Any) -> None:
         self.config_from_object(configuration(self.settings))
+        atexit.register(_forget_results, weakref.ref(self))
 
     def _install_recorder(self, **_signal: Any) -> None:
         # here, because a command that publishes nothing needs no recorder
         from earthgazer_core import recorder
 
         recorder.install(self, self.settings.recorder, self.settings.database)
+
+
+def _forget_results(app_ref: weakref.ref[EarthGazerApp]) -> None:
+    # results that live until the interpreter ends would each connect once more then, to unsubscribe
+    app = app_ref()
+    consumer = getattr(app.backend, "result_consumer", None) if app is not None else None
+    if consumer is not None:
+        consumer.stop()
+        consumer.subscribed_to.clear()
 
 
 def make_app(settings: EarthGazerSettings | None = None) -> EarthGazerApp:
@@ -105,8 +117,6 @@ def configuration(settings: EarthGazerSettings) -> dict[str, Any]:
         "result_backend_transport_options": _redis_options(settings) if is_redis else {},
         "result_expires": celery.result_expires_s,
         "result_extended": True,
-        # a cached answer holds its children's results for as long as the process lives
-        "result_cache_max": -1,
         "enable_utc": True,
         "timezone": "UTC",
         "accept_content": ["json"],

@@ -10,7 +10,7 @@ from typing import Any
 
 from celery import Celery, chain, current_app
 from celery.canvas import Signature
-from celery.result import AsyncResult
+from celery.result import AsyncResult, denied_join_result
 from kombu.exceptions import OperationalError
 
 from earthgazer_core import recorder
@@ -190,7 +190,9 @@ def _publish(name: str, parameters: Mapping[str, Any], canvas: Signature[Any]) -
     # configured first, because that installs the recorder which has to see the run begin
     app.conf.broker_url  # noqa: B018
     try:
-        with recorder.run_scope(name, parameters) as run_id:
+        # publishing would else subscribe to the result of each step, and unsubscribe when the objects go,
+        # if need be at the interpreter's end; who waits for one subscribes then
+        with recorder.run_scope(name, parameters) as run_id, denied_join_result():
             return WorkflowResult(canvas.apply_async(), run_id, app)
     except OperationalError as error:
         raise ServiceUnavailableError(f"the broker can't be reached: {error}") from error

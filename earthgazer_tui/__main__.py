@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from earthgazer_tui.fleet.protocol import Fleet
 
 URL = re.compile(r"[a-z][a-z0-9+]*://\S+")
+LINK_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 NOTICE_S = 0.5
 """Closing that takes longer says what it waits for."""
 
@@ -105,7 +106,7 @@ async def run(app: ConsoleApp, *, mouse: bool = False) -> int:
     SIGTERM and SIGHUP leave it as a lost link does: without a choice.
     """
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in LINK_SIGNALS:
         loop.add_signal_handler(number, app.exit)
     try:
         await app.run_async(mouse=mouse)
@@ -117,14 +118,15 @@ async def run(app: ConsoleApp, *, mouse: bool = False) -> int:
 
 
 async def _close(fleet: Fleet | None, choice: QuitChoice | None) -> None:
-    """Let go of the fleet; Ctrl-C while that waits for running tasks stops them."""
+    """Let go of the fleet; a wait for running tasks is ended by Ctrl-C, which stops them, or a lost link."""
     if fleet is None:
         return
     from earthgazer_tui.fleet.models import QuitChoice
 
     closing = asyncio.ensure_future(fleet.close(choice))
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, closing.cancel)
+    for number in (signal.SIGINT, *LINK_SIGNALS):
+        loop.add_signal_handler(number, closing.cancel, number.name)
     try:
         done, _ = await asyncio.wait({closing}, timeout=NOTICE_S)
         if not done and sys.stderr.isatty():
@@ -133,10 +135,12 @@ async def _close(fleet: Fleet | None, choice: QuitChoice | None) -> None:
                 "Waiting for running tasks to end; Ctrl-C stops them." if waits else "Stopping…", err=True
             )
         await closing
-    except asyncio.CancelledError:
-        await fleet.close(QuitChoice.STOP)
+    except asyncio.CancelledError as cancelled:
+        if cancelled.args == (signal.SIGINT.name,):
+            await fleet.close(QuitChoice.STOP)
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
+        for number in (signal.SIGINT, *LINK_SIGNALS):
+            loop.remove_signal_handler(number)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,8 +85,6 @@ class CliContext:
     def close(self) -> None:
         """Close what was opened."""
         if "app" in self.__dict__:
-            # results that refer to each other would go when the interpreter ends, and connect for it
-            gc.collect()
             self.app.close()
         if "database" in self.__dict__:
             self.database.dispose()

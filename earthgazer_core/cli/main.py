@@ -14,6 +14,7 @@ GROUPS = {
     "artifacts": ("earthgazer_core.cli.artifacts", "Files that were made: list, show, export."),
     "captures": ("earthgazer_core.cli.captures", "Captures: discover, add, list, show."),
     "db": ("earthgazer_core.cli.db", "The database: migrations."),
+    "doctor": ("earthgazer_core.cli.doctor", "What is wrong with the fleet, or with one task."),
     "locations": ("earthgazer_core.cli.locations", "Watched places: add, list, show, update, remove."),
     "queues": ("earthgazer_core.cli.queues", "Queues: depth, unacknowledged, consumers."),
     "schedule": (

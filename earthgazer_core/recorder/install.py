@@ -123,9 +123,9 @@ def install(app: Celery, settings: RecorderSettings, database: DatabaseSettings)
     return recorder
 
 
-def recorders(app: Celery) -> list[Recorder]:
-    """Return what records for an app in this process: one recorder, or none."""
-    return [recorder for recorder in _recorders if recorder.app is app]
+def recorders(app: Celery | None = None) -> list[Recorder]:
+    """Return what records in this process: for an app one recorder or none, without one all of them."""
+    return [recorder for recorder in _recorders if app is None or recorder.app is app]
 
 
 def note_progress(task_id: str, percent: float, stage: str) -> None:

@@ -153,6 +153,8 @@ class Supervisor:
         )
 
     async def _start(self) -> None:
+        # First of all: wrong settings are told before anything is touched.
+        limits = await asyncio.to_thread(read_limits)
         await self._end_leftovers()
         free = shutil.disk_usage(self.plan.state_dir).free
         if free < _SMALLEST_DISK_BYTES:
@@ -177,7 +179,6 @@ class Supervisor:
         await self.steps.tell("migrations", StepState.READY)
         await self.steps.conclude("usable")
         self._environment = child_environment(self.variables(), {MARKER: self._stack_id})
-        limits = await asyncio.to_thread(read_limits)
         self._warm_timeout_s = self.plan.warm_timeout_s or limits.longest_task_s + 60
         plan = replace(self.plan, concurrency=self.plan.concurrency or limits.concurrency)
         self._crew = Crew(plan, self._environment, changed=self._write_record, lost=self._lost)

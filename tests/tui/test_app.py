@@ -23,6 +23,7 @@ from earthgazer_tui.fleet.models import (
 )
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.start import StartScreen
+from earthgazer_tui.theme import theme_for
 from tests.tui import builders as make
 from tests.tui.console import console, lines_with, press, settle, shown, until, until_shown
 from tests.tui.dev_console import busy_fleet
@@ -272,3 +273,22 @@ async def test_hostile_texts_reach_the_screen_as_text(fleet: ScriptedFleet) -> N
             assert len(lines_with(pilot, hostile)) >= 2
         await press(pilot, "plus")
         await until_shown(pilot, hostile)
+
+
+@pytest.mark.parametrize("environment", [{"TERM": "xterm", "COLORTERM": ""}, {"NO_COLOR": "1"}])
+async def test_few_or_no_colours_still_tell_everything(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    async with console(busy_fleet()) as pilot:
+        assert "✗ failed" in shown(pilot)
+        await press(pilot, "6")
+        assert lines_with(pilot, "io1@field")[0].startswith("›")
+        assert "✗ lost" in shown(pilot)
+
+
+def test_terminals_of_16_colours_get_their_own() -> None:
+    assert theme_for("standard").ansi
+    assert not theme_for("256").ansi
+    assert not theme_for("truecolor").ansi

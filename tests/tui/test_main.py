@@ -36,6 +36,25 @@ class Fleet(ScriptedFleet):
 sys.exit(asyncio.run(run(ConsoleApp(Fleet))))
 """
 
+PATIENT_CONSOLE = """
+import asyncio, pathlib, sys
+from earthgazer_tui.__main__ import run
+from earthgazer_tui.app import ConsoleApp
+from earthgazer_tui.fleet.models import WorkInProgress
+from tests.tui.scripted_fleet import ScriptedFleet
+
+class Fleet(ScriptedFleet):
+    async def close(self, choice):
+        self.closed_with.append(choice.value)
+        pathlib.Path(sys.argv[1]).write_text(" ".join(self.closed_with))
+        if choice.value == "wait":
+            await asyncio.Event().wait()
+
+fleet = Fleet()
+fleet.work = WorkInProgress(is_embedded=True, other_consoles=0, running=1, waiting=0)
+sys.exit(asyncio.run(run(ConsoleApp(lambda: fleet))))
+"""
+
 
 class Terminal:
     """A process on a terminal of 80×24."""
@@ -127,6 +146,27 @@ def test_every_end_closes_the_fleet_and_restores_the_terminal(
         assert terminal.end() == 0
         assert is_restored(terminal.output)
     assert closed.read_text() == choice
+
+
+@pytest.mark.parametrize(
+    ("ending", "closed_with"), [(b"\x03", "wait stop"), (signal.SIGTERM, "wait"), (signal.SIGHUP, "wait")]
+)
+def test_waiting_for_running_tasks_can_be_cut_short(
+    tmp_path: Path, ending: bytes | signal.Signals, closed_with: str
+) -> None:
+    closed = tmp_path / "closed"
+    with on_terminal("-c", PATIENT_CONSOLE, str(closed)) as terminal:
+        terminal.read_until(b"No alerts")
+        os.write(terminal.master, b"q")
+        terminal.read_until(b"Quit with work in progress?")
+        os.write(terminal.master, b"w")
+        terminal.read_until(b"Waiting for running tasks")
+        if isinstance(ending, bytes):
+            os.write(terminal.master, ending)
+        else:
+            terminal.process.send_signal(ending)
+        assert terminal.end() == 0
+    assert closed.read_text() == closed_with
 
 
 def test_a_dropped_link_closes_the_fleet(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class TaskExecutionRow(Base):
     state: Mapped[str]
     """A name of :mod:`celery.states`, or PROGRESS."""
     state_order: Mapped[int] = mapped_column(server_default="0")
-    """Grows with attempt, replacement, retry and rank of the state, so that a late record never moves a state back."""
+    """Grows with attempt, replacement, retry and rank of the state: a late record never moves one back."""
     queue: Mapped[str | None]
     exchange: Mapped[str | None]
     routing_key: Mapped[str | None]

@@ -12,7 +12,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from earthgazer_core.errors import EarthGazerError
 from earthgazer_core.operations.doctor.access import FleetAccess
-from earthgazer_core.operations.doctor.chords import with_keys
 from earthgazer_core.operations.doctor.deadline import Pending
 from earthgazer_core.operations.doctor.observations import (
     Beat,
@@ -24,20 +23,21 @@ from earthgazer_core.operations.doctor.observations import (
 )
 from earthgazer_core.operations.doctor.see_broker import BrokerWatch
 from earthgazer_core.operations.doctor.see_database import see_beats, see_database
+from earthgazer_core.operations.doctor.see_results import see_results
 from earthgazer_core.operations.doctor.see_workers import periodic_tasks, see_workers
 
 
 def gather(access: FleetAccess) -> Observations:
     """Return what can be seen of the fleet now; as slow as the workers' patience, or as a dying service."""
-    database_problem, broker_problem = _Problem(), _Problem()
+    database_problem, broker_problem, results_problem = _Problem(), _Problem(), _Problem()
     database: DatabaseSeen | None = None
     broker: BrokerSeen | None = None
     workers: tuple[WorkerSeen, ...] = ()
     beats: tuple[Beat, ...] = ()
     source = access.database
-    looking = source and Pending(
-        "the database", lambda: see_database(source), access.service_patience_s
-    )
+    looking: Pending[DatabaseSeen] | None = None
+    if source is not None:
+        looking = Pending("the database", lambda: see_database(source), access.service_patience_s)
     with broker_problem.noted():
         within_s = access.service_patience_s + access.patience_s
         broker, workers = Pending("the broker", lambda: _fleet(access), within_s).result()
@@ -51,15 +51,20 @@ def gather(access: FleetAccess) -> Observations:
                 beats = Pending(
                     "the database", lambda: see_beats(source, names), access.service_patience_s
                 ).result()
-    if database is not None and broker is not None and access.app is not None:
-        database = replace(database, chords=with_keys(access.app, database.chords))
+    app, chords = access.app, database.chords if database is not None else ()
+    with results_problem.noted():
+        if app is not None:
+            chords = Pending(
+                "the result backend", lambda: see_results(app, chords), access.service_patience_s
+            ).result()
     return Observations(
         at=datetime.now(UTC),
         broker=broker,
         broker_problem=broker_problem.text,
         workers=workers,
         expected=access.expected,
-        database=database,
+        results_problem=results_problem.text,
+        database=database and replace(database, chords=chords),
         database_problem=database_problem.text,
         beats=beats,
         disks=tuple(_disks(access)),

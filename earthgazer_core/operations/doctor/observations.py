@@ -225,6 +225,8 @@ class Observations:
     """Those that answered, by name."""
     expected: tuple[str, ...]
     """Workers that should be there."""
+    results_problem: str
+    """Why the result backend was not reached; empty otherwise."""
     database: DatabaseSeen | None
     """None where none is configured, or it was not reached."""
     database_problem: str

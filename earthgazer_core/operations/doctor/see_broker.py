@@ -53,7 +53,8 @@ class BrokerWatch:
             self._client = redis.Redis(connection_pool=self._channel.pool)
             self._server = self._look()
             self._replies = self._unread_replies()
-            self._events = self._client.pubsub()
+            client: Any = self._client
+            self._events = client.pubsub()
             self._events.psubscribe(f"{_glob(self._topic('celeryev'))}*")
             self._thread.start()
         return self
@@ -76,7 +77,9 @@ class BrokerWatch:
             for queue in worker.report.queues:
                 consumers[queue] = consumers.get(queue, 0) + 1
         snapshot = broker.snapshot(broker.queue_names(also=consumers), consumers)
-        waiting = [message for queue in snapshot.queues if queue.depth for message in broker.peek(queue.name, _PEEK)]
+        waiting = [
+            message for queue in snapshot.queues if queue.depth for message in broker.peek(queue.name, _PEEK)
+        ]
         held = islice(broker.messages(()), _MOST_HELD) if snapshot.unacked else ()
         return BrokerSeen(snapshot, tuple(waiting), tuple(held), server)
 
@@ -153,7 +156,12 @@ class BrokerWatch:
     def _listeners(self) -> int:
         """Return how many connections receive a command to workers."""
         exchange = self._control.exchange.name
-        body = {"method": "ping", "arguments": {}, "destination": ["nobody@doctor"], "ticket": None}
+        body: dict[str, Any] = {
+            "method": "ping",
+            "arguments": {},
+            "destination": ["nobody@doctor"],
+            "ticket": None,
+        }
         message = self._channel.prepare_message(
             json.dumps(body), content_type="application/json", content_encoding="utf-8",
             headers={"expires": time.time() + _PATIENCE_S},

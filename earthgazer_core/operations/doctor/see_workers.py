@@ -11,10 +11,10 @@ import psutil
 
 from earthgazer_core.operations.doctor.access import FleetAccess
 from earthgazer_core.operations.doctor.observations import HeldTask, WorkerSeen
-from earthgazer_core.operations.mailbox import Answer, Mailbox
+from earthgazer_core.operations.mailbox import Answer, Command, Mailbox
 from earthgazer_core.operations.workers import report_of
 
-_COMMANDS = (
+_COMMANDS: tuple[Command, ...] = (
     ("stats", {}),
     ("active", {}),
     ("active_queues", {}),

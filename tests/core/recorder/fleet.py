@@ -39,11 +39,18 @@ def eventually(probe: Callable[[], Any], what: str = "it", seconds: float = PATI
 class ForeignFleet:
     """The foreign app in this process, its workers in others."""
 
+    app_module = "tests.core.recorder.foreign_worker"
+    """What follows ``celery -A``."""
+
     def __init__(self, config: ForeignConfig, database: Database) -> None:
         self.config = config
         self.database = database
         self.app: Celery = make_app(config)
         self._workers: list[subprocess.Popen[bytes]] = []
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a worker."""
+        return {**os.environ, **self.config.environment()}
 
     @property
     def log(self) -> str:
@@ -57,12 +64,12 @@ class ForeignFleet:
         with (self.config.directory / "worker.log").open("ab") as log:
             worker = subprocess.Popen(
                 [
-                    sys.executable, "-m", "celery", "-A", "tests.core.recorder.foreign_worker", "worker",
+                    sys.executable, "-m", "celery", "-A", self.app_module, "worker",
                     "--pool", pool, "--concurrency", str(concurrency), "--hostname", f"{name}@test",
                     "--loglevel", "INFO", *options,
                 ],
                 cwd=ROOT,
-                env={**os.environ, **self.config.environment()},
+                env=self.environment(),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
