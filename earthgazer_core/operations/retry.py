@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from celery import Celery
 from celery.utils.saferepr import saferepr
+from psycopg2.errors import DeadlockDetected
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
@@ -21,7 +22,7 @@ from earthgazer_core.db.tables import (
     WorkflowRunRow,
     WorkflowStepRow,
 )
-from earthgazer_core.errors import NotFoundError, RefusedError
+from earthgazer_core.errors import NotFoundError, RefusedError, ServiceUnavailableError
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.chord import ChordKeys, Slot
@@ -32,6 +33,8 @@ from earthgazer_core.recorder.order import BLOCKED_ORDER, FAILED, generation_of,
 
 IN_PLACE, COPY, REFUSED = "in place", "copy", "refused"
 """Modes of a retry."""
+
+_DEADLOCK_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,33 +172,14 @@ class Retrier:
             RefusedError: it can't be retried; the message says why. Nothing was published.
             ServiceUnavailableError: a server is away; nothing was published.
         """
-        is_edited = args is not None or kwargs is not None
-        try:
-            with self._database.session() as session:
-                case = self._case(session, task_id, is_locked=True)
-                if case.offer.mode == REFUSED:
-                    raise RefusedError(case.offer.reason)
-                chosen = COPY if is_edited or mode == COPY else case.offer.mode
-                done = self._publish(session, case, chosen, args, kwargs)
-                target = {"task_id": task_id, "name": done.name}
-                detail = {
-                    "mode": done.mode,
-                    "attempt": done.attempt,
-                    "new_id": done.new_id,
-                    "edited": is_edited,
-                }
-                audit.note(session, "task.retry", target, "done", detail, self._context)
-        except RefusedError as error:
-            audit.record(
-                self._database,
-                "task.retry",
-                {"task_id": task_id},
-                "refused",
-                {"reason": str(error)},
-                self._context,
-            )
-            raise
-        return done
+        for _ in range(_DEADLOCK_TRIES - 1):
+            try:
+                return self._retry_once(task_id, mode, args, kwargs)
+            except ServiceUnavailableError as error:
+                # The recorder writes to the same rows. Nothing was published yet when this happens.
+                if not _is_deadlock(error):
+                    raise
+        return self._retry_once(task_id, mode, args, kwargs)
 
     def retry_many(
         self, task_ids: Iterable[str], *, copy: bool = False
@@ -231,14 +215,15 @@ class Retrier:
         return len(dismissed)
 
     def _case(self, session: Session, task_id: str, *, is_locked: bool = False) -> _Case:
-        query = select(TaskExecutionRow).where(TaskExecutionRow.task_id == task_id)
-        row = session.scalar(query.with_for_update() if is_locked else query)
+        # The message first, as the recorder does: two that lock in the same order never block each other.
+        message = session.get(TaskMessageRow, task_id, with_for_update=is_locked)
+        row = session.get(TaskExecutionRow, task_id, with_for_update=is_locked)
         if row is None:
             raise NotFoundError(f"no task {task_id} was recorded")
         run = session.get(WorkflowRunRow, row.run_id) if row.run_id else None
         case = _Case(
             row=row,
-            message=session.get(TaskMessageRow, task_id),
+            message=message,
             body=None,
             slots=(),
             is_run_cancelled=run is not None and run.cancelled_at is not None,
@@ -305,7 +290,8 @@ class Retrier:
         at = datetime.now(UTC)
         payload = self._seal.open(message.body) if message.is_sealed else message.body
         content = (message.content_type, message.content_encoding, payload)
-        if args is not None or kwargs is not None:
+        is_edited = args is not None or kwargs is not None
+        if is_edited:
             if case.body is None:
                 raise RefusedError(
                     f"its message is {message.content_type}: arguments can be edited in JSON alone"
@@ -323,22 +309,52 @@ class Retrier:
         headers["attempt"] = attempt
         if new_id:
             _give_id(headers, properties, row.task_id, new_id, is_run_cancelled=case.is_run_cancelled)
-        if args is not None or kwargs is not None:
+        if is_edited:
             shown = "(edited by an operator)" if row.is_redacted else None
             headers["argsrepr"], headers["kwargsrepr"] = (
                 shown or saferepr(edited[0]),
                 shown or saferepr(edited[1]),
             )
+        done = Retried(row.task_id, row.name, row.queue or row.routing_key, mode, attempt, new_id)
+        _remember(session, case, headers, properties, content, self._seal, at, new_id)
+        target = {"task_id": row.task_id, "name": row.name}
+        detail = {"mode": mode, "attempt": attempt, "new_id": new_id, "edited": is_edited}
+        audit.note(session, "task.retry", target, "done", detail, self._context)
+        # All that the database could object to comes before the message, which can't be taken back.
+        session.flush()
         for slot in case.slots:
             self._chords.mend(slot)
-        publish(self._app, headers, properties, content, row.queue)
-        _remember(session, case, headers, properties, content, self._seal, at, new_id)
-        return Retried(row.task_id, row.name, row.queue or row.routing_key, mode, attempt, new_id)
+        publish(self._app, headers, properties, content, done.queue)
+        return done
+
+    def _retry_once(
+        self,
+        task_id: str,
+        mode: str | None,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+    ) -> Retried:
+        is_edited = args is not None or kwargs is not None
+        try:
+            with self._database.session() as session:
+                case = self._case(session, task_id, is_locked=True)
+                if case.offer.mode == REFUSED:
+                    raise RefusedError(case.offer.reason)
+                chosen = COPY if is_edited or mode == COPY else case.offer.mode
+                return self._publish(session, case, chosen, args, kwargs)
+        except RefusedError as error:
+            target, detail = {"task_id": task_id}, {"reason": str(error)}
+            audit.record(self._database, "task.retry", target, "refused", detail, self._context)
+            raise
 
     def _name(self, task_id: str) -> str:
         with self._database.session() as session:
             row = session.get(TaskExecutionRow, task_id)
             return row.name if row is not None else ""
+
+
+def _is_deadlock(error: ServiceUnavailableError) -> bool:
+    return isinstance(getattr(error.__cause__, "orig", None), DeadlockDetected)
 
 
 def _members(session: Session, group_id: str) -> int:

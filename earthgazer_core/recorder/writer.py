@@ -174,7 +174,9 @@ class Writer:
             self._retry_at = time.monotonic() + self._pause_s
             self._may_have_spooled = True
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            logger.warning("recorder: database unavailable, records wait in the spool: %s", reason)
+            # Said once for each outage: a worker may sit through a long one.
+            level = logging.WARNING if self._pause_s == _SHORTEST_PAUSE_S else logging.DEBUG
+            logger.log(level, "recorder: database unavailable, records wait in the spool: %s", reason)
             if len(batch):
                 self._spool.append(batch)
         except OSError as error:

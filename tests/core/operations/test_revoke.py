@@ -157,7 +157,7 @@ def test_a_run_is_shown_as_a_tree(fleet: ForeignFleet) -> None:
 
     def failed() -> bool:
         with fleet.database.session() as session:
-            return list_runs(session)[0].state == "failed"
+            return [run.state for run in list_runs(session)] == ["failed"]
 
     eventually(failed, "failed run")
     with fleet.database.session() as session:

@@ -9,8 +9,19 @@ import pytest
 from cryptography.fernet import Fernet
 
 from earthgazer_core.db.session import Database
+from earthgazer_core.recorder.install import recorders
 from tests.core.recorder.fleet import ForeignFleet, foreign_fleet
 from tests.core.recorder.foreign_app import ForeignConfig
+
+
+@pytest.fixture(autouse=True)
+def _no_recorder_of_others() -> Iterator[None]:
+    """Commands that ran in this process leave their app's recorder behind, which would record ours too."""
+    for recorder in recorders():
+        recorder.close()
+    yield
+    for recorder in recorders():
+        recorder.close()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+import redis
 
 from earthgazer_core.operations.doctor import Severity, diagnose
 from tests.core.operations.doctor.watched_fleet import WatchedFleet
@@ -38,12 +39,10 @@ def test_a_killed_worker_is_missing_with_what_it_had(fleet: WatchedFleet) -> Non
     fleet.raise_flag("go")
 
 
-def test_a_message_that_vanished_is_lost(fleet: WatchedFleet) -> None:
+def test_a_message_that_vanished_is_lost(fleet: WatchedFleet, redis_client: redis.Redis) -> None:
     fleet.start_worker(concurrency=1)
     task = fleet.app.tasks["steps.add"].apply_async((1,), queue="elsewhere")
-    assert fleet.app.control.purge() == 0
-    with fleet.app.connection_for_write() as connection:
-        connection.default_channel.queue_purge("elsewhere")
+    assert redis_client.delete("elsewhere") == 1
     fleet.until(task.id, "PENDING")
     found = fleet.explain(task.id)["task-lost"]
     assert found.fix == f"earthgazer tasks retry --copy {task.id}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis
 from celery import chain, chord
@@ -14,7 +16,7 @@ pytestmark = pytest.mark.fleet
 
 def test_a_chord_whose_count_was_lost(fleet: WatchedFleet, redis_client: redis.Redis) -> None:
     tasks = fleet.app.tasks
-    result = chord([tasks["steps.add"].s(1, 1), tasks["steps.add"].s(2, 2)])(tasks["steps.total"].s())
+    result: Any = chord([tasks["steps.add"].s(1, 1), tasks["steps.add"].s(2, 2)])(tasks["steps.total"].s())
     header = [child.id for child in result.parent.results]
     for task_id in header:
         fleet.until(task_id, "PENDING")
@@ -38,7 +40,7 @@ def test_a_chord_whose_count_was_lost(fleet: WatchedFleet, redis_client: redis.R
 def test_failed_revoked_and_blocked_tasks_say_so(fleet: WatchedFleet) -> None:
     fleet.start_worker(concurrency=1)
     tasks = fleet.app.tasks
-    steps = chain(tasks["steps.needs"].s(1, "flag"), tasks["steps.add"].s(1)).apply_async()
+    steps: Any = chain(tasks["steps.needs"].s(1, "flag"), tasks["steps.add"].s(1)).apply_async()
     body = chord([tasks["steps.add"].s(1, 1), tasks["steps.needs"].s(1, "flag")])(tasks["steps.total"].s())
     failed = steps.parent.id
     fleet.until(failed, "FAILURE")

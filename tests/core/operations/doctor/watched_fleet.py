@@ -1,4 +1,4 @@
-"""A fleet that Doctor looks at: the foreign app with every setting as it should be, unless a test says otherwise."""
+"""A fleet that Doctor looks at: the foreign app, every setting as it should be unless a test says otherwise."""
 
 from __future__ import annotations
 
