@@ -1,0 +1,56 @@
+"""``earthgazer doctor`` on real services."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from earthgazer_core.celery_app import make_app
+from earthgazer_core.settings import EarthGazerSettings
+from tests.core.pipeline import Pipeline
+
+pytestmark = pytest.mark.fleet
+
+
+@pytest.fixture
+def offline(settings: EarthGazerSettings, tmp_path: Path) -> Pipeline:
+    return Pipeline(settings, tmp_path / "work")
+
+
+def test_a_fleet_is_healthy_then_not_and_a_task_says_why(
+    offline: Pipeline, settings: EarthGazerSettings
+) -> None:
+    offline.start()
+    try:
+        healthy = offline.run("doctor", "--json")
+        assert (healthy.code, healthy.json["findings"]) == (0, []), healthy.out
+    finally:
+        offline.stop()
+    app = make_app(settings)
+    task = app.send_task("earthgazer.io.discover_images")
+    app.close()
+    sick = offline.run("doctor", "--json", "--patience", "0.5")
+    assert sick.code == 1
+    [found] = sick.json["findings"]
+    assert found["check"] == "queue-without-consumer"
+    assert set(found) == {"check", "severity", "subject", "evidence", "fix"}
+    assert found["fix"] == "earthgazer worker all"
+    why = offline.run("doctor", str(task.id), "--patience", "0.5")
+    assert why.code == 1
+    assert f"task earthgazer.io.discover_images {task.id}: it waits in queue io_queue" in why.out
+    unknown = offline.run("doctor", "no\x1bsuch", "--patience", "0.5")
+    assert (unknown.code, "\x1b" in unknown.out) == (1, False)
+
+
+def test_nothing_to_look_at_is_exit_code_3(offline: Pipeline, tmp_path: Path) -> None:
+    answer = offline.run(
+        "doctor", "--json",
+        EARTHGAZER__CELERY__BROKER_URL=f"redis+socket://{tmp_path}/none.sock",
+        EARTHGAZER__DATABASE__URL=f"postgresql+psycopg2://nobody@/none?host={tmp_path}",
+    )  # fmt: skip
+    assert answer.code == 3
+    assert {found["check"] for found in answer.json["findings"]} == {
+        "broker-unreachable",
+        "database-unreachable",
+    }

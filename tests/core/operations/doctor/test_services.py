@@ -1,0 +1,188 @@
+"""The broker's own state, the database and the disks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import redis
+from sqlalchemy import create_engine, text
+
+from earthgazer_core.db import migrations
+from earthgazer_core.db.session import Database, make_engine
+from earthgazer_core.operations.broker import RedisBroker
+from earthgazer_core.operations.doctor import Finding, FleetAccess, Severity, Thresholds, diagnose
+from earthgazer_core.operations.doctor.checks import clocks
+from earthgazer_core.operations.doctor.gather import gather
+from earthgazer_core.settings import DatabaseSettings
+from earthgazer_core.stack.valkey import ValkeyServer
+from tests.core.operations.doctor.watched_fleet import WatchedFleet
+from tests.core.recorder.fleet import eventually
+
+pytestmark = pytest.mark.fleet
+
+
+@contextmanager
+def broker_on(server: ValkeyServer) -> Iterator[FleetAccess]:
+    broker = RedisBroker.from_url(server.url)
+    yield FleetAccess(app=broker._app, broker=broker)
+    broker.close()
+
+
+def found_on(server: ValkeyServer, limits: Thresholds | None = None) -> dict[str, Finding]:
+    with broker_on(server) as access:
+        return {one.check: one for one in diagnose(replace(access, thresholds=limits or Thresholds()))}
+
+
+@pytest.fixture
+def server(short_directory: Path) -> Iterator[ValkeyServer]:
+    """A broker whose configuration is the test's own."""
+    server = ValkeyServer(short_directory, dies_with_parent=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def client(server: ValkeyServer) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(server.redis_py_url) as client:
+        yield client
+
+
+def test_memory_eviction_and_persistence(server: ValkeyServer, client: redis.Redis) -> None:
+    assert found_on(server) == {}
+    client.config_set("appendonly", "no")
+    assert set(found_on(server)) == {"broker-persistence"}
+    client.config_set("maxmemory", "16mb")
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    client.set("ballast", b"x" * 13_000_000)
+    found = found_on(server)
+    assert found["broker-evicts"].severity is Severity.CRITICAL
+    assert "queued messages are thrown away" in found["broker-evicts"].evidence
+    assert "of 16.0 MiB used" in found["broker-memory"].evidence
+    client.config_set("maxmemory-policy", "volatile-ttl")
+    assert found_on(server)["broker-evicts"].severity is Severity.WARNING
+
+
+def test_a_broker_that_cannot_write(server: ValkeyServer, client: redis.Redis) -> None:
+    data = Path(str(client.config_get("dir")["dir"]))
+    dump = data / "dump.rdb"
+    dump.mkdir()
+    (dump / "in the way").touch()
+    client.bgsave()
+    eventually(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", "the failure")
+    found = found_on(server)["broker-persistence"]
+    assert (found.severity, "rdb_last_bgsave_status" in found.evidence) == (Severity.CRITICAL, True)
+
+
+def test_a_client_that_reads_too_slowly(server: ValkeyServer, client: redis.Redis) -> None:
+    client.config_set("client-output-buffer-limit", "pubsub 64kb 64kb 1")
+    with socket.socket(socket.AF_UNIX) as slow:
+        slow.connect(str(server.socket_path))
+        password = client.connection_pool.connection_kwargs["password"]
+        slow.sendall(f"AUTH {password}\r\nSUBSCRIBE loud\r\n".encode())
+        eventually(lambda: client.pubsub_numsub("loud")[0][1] == 1, "the subscription")
+        eventually(lambda: client.publish("loud", b"x" * 100_000) == 0, "the cut")
+    assert "1 client cut off" in found_on(server)["slow-subscribers"].evidence
+
+
+def test_answers_that_nobody_fetches(fleet: WatchedFleet, redis_client: redis.Redis) -> None:
+    fleet.start_worker(concurrency=1)
+    key = "forgotten.reply.celery.pidbox"
+    # What is left of a console that asked and died.
+    fleet.app.control.broadcast("ping", reply=False)
+    redis_client.lpush(key, "an answer")
+    found = fleet.diagnose()
+    assert set(found) == {"orphan-replies"}
+    assert key in found["orphan-replies"].evidence
+    assert found["orphan-replies"].fix == f"redis-cli DEL {key}"
+
+
+def test_a_broker_that_is_gone_hangs_or_comes_back(server: ValkeyServer) -> None:
+    with broker_on(server) as access:
+        quick = replace(access, service_patience_s=1.0, patience_s=0.5)
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            start = time.monotonic()
+            hung = diagnose(quick)
+            assert time.monotonic() - start < 10
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        assert [one.check for one in hung] == ["broker-unreachable", "broker-unreachable"][:1]
+        assert "gave no answer within 1.5 s" in hung[0].evidence
+    server.stop()
+    gone = found_on(server)["broker-unreachable"]
+    assert gone.severity is Severity.CRITICAL
+    assert "broker unavailable" in gone.evidence
+    server.start()
+    assert found_on(server) == {}
+
+
+def test_a_database_that_is_away_stops_no_other_check(fleet: WatchedFleet, tmp_path: Path) -> None:
+    fleet.app.tasks["steps.add"].delay(1)
+    url = f"postgresql+psycopg2://nobody@/none?host={tmp_path}"
+    away = Database(make_engine(DatabaseSettings(url=url)))  # type: ignore[arg-type]
+    found = {one.check for one in diagnose(fleet.access(database=away))}
+    away.dispose()
+    assert found == {"database-unreachable", "queue-without-consumer"}
+
+
+def test_a_database_behind_on_migrations(database_url: str) -> None:
+    database = Database(make_engine(DatabaseSettings(url=database_url)))  # type: ignore[arg-type]
+    [found] = diagnose(FleetAccess(app=None, database=database))
+    assert (found.check, found.fix) == ("database-behind", "earthgazer db upgrade")
+    assert "is at nothing" in found.evidence
+    migrations.upgrade(database.engine)
+    assert diagnose(FleetAccess(app=None, database=database)) == ()
+    database.dispose()
+
+
+def test_a_database_that_is_slow(migrated_database_url: str) -> None:
+    engine = create_engine(migrated_database_url)
+    with engine.begin() as connection:
+        for statement in (
+            "CREATE FUNCTION dawdle() RETURNS event_trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN PERFORM pg_sleep(0.7); END $$",
+            "CREATE EVENT TRIGGER dawdle ON login EXECUTE FUNCTION dawdle()",
+            "ALTER EVENT TRIGGER dawdle ENABLE ALWAYS",
+        ):
+            connection.execute(text(statement))
+    engine.dispose()
+    database = Database(make_engine(DatabaseSettings(url=migrated_database_url)))  # type: ignore[arg-type]
+    [found] = diagnose(FleetAccess(app=None, database=database))
+    database.dispose()
+    assert (found.check, found.severity) == ("database-slow", Severity.WARNING)
+
+
+def test_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
+    """The test's own disk, with a limit just above what is free of it."""
+    usage = shutil.disk_usage(tmp_path)
+    assert (
+        diagnose(FleetAccess(app=None, disk_paths=(tmp_path,), thresholds=Thresholds(disk_share=0.0))) == ()
+    )
+    limits = Thresholds(disk_share=1.0, disk_bytes=usage.total)
+    [found] = diagnose(FleetAccess(app=None, disk_paths=(tmp_path / "not" / "yet",), thresholds=limits))
+    assert found.check == "disk-nearly-full"
+    assert found.fix == f"du -xh --max-depth=1 {tmp_path} | sort -h"
+
+
+def test_the_clock_of_the_broker(server: ValkeyServer) -> None:
+    """A machine has one clock for all its processes, so the broker's is moved in what was seen."""
+    with broker_on(server) as access:
+        seen = gather(access)
+    assert seen.broker is not None
+    assert abs(seen.broker.server.skew_s) < 1
+    assert list(clocks.CLOCKS.examine(seen)) == []
+    late = replace(seen.broker, server=replace(seen.broker.server, skew_s=-7200.0))
+    [found] = clocks.CLOCKS.examine(replace(seen, broker=late, at=datetime.now(UTC)))
+    assert (found.subject, "2.0 h behind ours" in found.evidence) == ("broker", True)
