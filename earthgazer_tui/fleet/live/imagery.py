@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from celery.result import denied_join_result
-
 from earthgazer_tui.fleet.errors import RefusedError
 from earthgazer_tui.fleet.live.audit import Audit
 from earthgazer_tui.fleet.live.services import Services
@@ -68,9 +66,7 @@ class Imagery:
         if self._services.is_foreign:
             raise RefusedError("this fleet is not known to be EarthGazer's: give its --database as well")
         with self._audit.noting(action, target) as note:
-            # Celery would subscribe to each result, for as long as the console lives; nobody waits for one.
-            with denied_join_result():
-                result = publish()
+            result = publish()
             note["run_id"] = result.run_id
         return ActionResult(True, f"Started {what}: run {result.run_id[:8]}")
 

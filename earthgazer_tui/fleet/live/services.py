@@ -19,6 +19,7 @@ from earthgazer_core.stack.client import Lease, StackClient
 from earthgazer_core.stack.models import StartStep
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.options import LiveOptions
+from earthgazer_tui.fleet.live.results import leave_results_unheard
 
 _PREFIX = "EARTHGAZER__"
 _SOCKET_OPTIONS = {"socket_connect_timeout": 3.0, "socket_timeout": 10.0, "socket_keepalive": True}
@@ -142,6 +143,7 @@ def settings_of(variables: Mapping[str, str]) -> EarthGazerSettings:
 
 def _own_app(settings: EarthGazerSettings) -> Celery:
     app = make_app(settings)
+    leave_results_unheard(app)
     if _speaks_redis(str(app.conf.broker_url)):
         app.conf.broker_transport_options = {**app.conf.broker_transport_options, **_SOCKET_OPTIONS}
     return app

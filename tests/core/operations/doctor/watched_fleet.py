@@ -1,4 +1,4 @@
-"""A fleet that Doctor looks at: the foreign app, every setting as it should be unless a test says otherwise."""
+"""A fleet that Doctor looks at: the foreign app, its settings as they should be until a test says no."""
 
 from __future__ import annotations
 
