@@ -44,6 +44,7 @@ def doctor(click_context: click.Context, task_id: str | None, patience_s: float,
 
 @contextmanager
 def _access(context: CliContext, patience_s: float) -> Iterator[FleetAccess]:
+    from earthgazer_core.celery_app import configuration
     from earthgazer_core.errors import ServiceUnavailableError
     from earthgazer_core.operations.broker import RedisBroker
     from earthgazer_core.operations.doctor import FleetAccess
@@ -52,29 +53,36 @@ def _access(context: CliContext, patience_s: float) -> Iterator[FleetAccess]:
     from earthgazer_core.operations.mailbox import Mailbox
 
     settings = context.settings
+    database = context.database if settings.database.is_configured else None
+    if not settings.celery.is_configured:
+        if database is None:
+            configuration(settings)  # tells what to set, or to start
+        yield FleetAccess(app=None, database=database, disk_paths=(settings.storage.data_path,))
+        return
     app = context.app
+    mailbox = Mailbox(app)
     is_redis = app.connection_for_read().transport.driver_type == "redis"
     broker = RedisBroker(app) if is_redis else None
-    mailbox = Mailbox(app)
     yield FleetAccess(
         app=app,
         mailbox=mailbox,
         broker=broker,
-        database=context.database if settings.database.is_configured else None,
+        database=database,
         disk_paths=(settings.storage.data_path,),
         celery_app=OWN_APP,
         patience_s=patience_s,
     )
-    if broker is not None:
-        broker.close()
-    # A broker that hangs keeps the mailbox as well; the process ends all the same.
+    # A broker that hangs keeps both for itself; the process ends all the same.
     with suppress(ServiceUnavailableError):
         Pending("the broker", mailbox.close, patience_s).result()
+        if broker is not None:
+            Pending("the broker", broker.close, patience_s).result()
 
 
 def _is_all_away(access: FleetAccess, found: tuple[Finding, ...]) -> bool:
     away = {one.subject for one in found if one.check.endswith("-unreachable")}
-    return "broker" in away and (access.database is None or "database" in away)
+    services = {"broker"} if access.mailbox is not None else set()
+    return (services | ({"database"} if access.database is not None else set())) <= away
 
 
 def _lines(found: tuple[Finding, ...]) -> Iterator[str]:

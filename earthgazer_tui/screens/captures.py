@@ -42,6 +42,8 @@ def _outcome(row: CaptureRow) -> Content:
         return Content.styled("no clear pixel", "$text-muted")
     if row.outcome == "failed":
         return Content.styled("failed", "bold $error")
+    if row.outcome == "superseded":
+        return Content.styled("newer version", "$text-muted")
     return Content.styled("simulated" if row.is_simulated else "", "$text-disabled")
 
 

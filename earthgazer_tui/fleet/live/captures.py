@@ -67,6 +67,8 @@ def _row(
     outcome = ndvi.outcome if ndvi is not None else ""
     if any(stage.state == "failed" for stage in stages):
         outcome = "failed"
+    elif ndvi is None and row.superseded_by is not None:
+        outcome = "superseded"
     return CaptureRow(
         capture_id=row.id,
         locations=tuple(places),

@@ -65,7 +65,7 @@ class CaptureRow:
     valid_percent: float | None
     """Share of valid pixels of that artifact."""
     outcome: str
-    """``ok``, ``no_clear_pixels``, ``failed`` or empty."""
+    """``ok``, ``no_clear_pixels``, ``failed``, ``superseded`` (a newer version serves) or empty."""
     is_simulated: bool
     """Whether pixels or georeference were made up for demonstration."""
 

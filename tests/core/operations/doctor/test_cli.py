@@ -59,3 +59,14 @@ def test_nothing_to_look_at_is_exit_code_3(offline: Pipeline, tmp_path: Path) ->
         "broker-unreachable",
         "database-unreachable",
     }
+
+
+def test_without_a_broker_the_database_is_looked_at_alone(
+    offline: Pipeline, settings: EarthGazerSettings, tmp_path: Path
+) -> None:
+    assert settings.database.url is not None
+    url = settings.database.url.get_secret_value()
+    alone = offline.run_unconfigured("doctor", "--json", EARTHGAZER__DATABASE__URL=url)
+    assert (alone.code, alone.json["findings"]) == (0, [])
+    nothing = offline.run_unconfigured("doctor", EARTHGAZER_STATE_DIR=str(tmp_path / "none"))
+    assert (nothing.code, "earthgazer stack up" in nothing.err) == (2, True)

@@ -200,3 +200,11 @@ def test_the_clock_of_the_broker(server: ValkeyServer) -> None:
     late = replace(seen.broker, server=replace(seen.broker.server, skew_s=-7200.0))
     [found] = clocks.CLOCKS.examine(replace(seen, broker=late, at=datetime.now(UTC)))
     assert (found.subject, "2.0 h behind ours" in found.evidence) == ("broker", True)
+
+
+def test_a_result_backend_that_is_away(server: ValkeyServer, tmp_path: Path) -> None:
+    with broker_on(server) as access:
+        assert access.app is not None
+        access.app.conf.result_backend = f"redis+socket://{tmp_path}/none.sock"
+        [found] = diagnose(access)
+    assert (found.check, found.subject) == ("broker-unreachable", "result backend")
