@@ -85,6 +85,10 @@ class CliContext:
     def close(self) -> None:
         """Close what was opened."""
         if "app" in self.__dict__:
+            from earthgazer_core.recorder.install import recorders
+
+            for recorder in recorders(self.app):
+                recorder.close()
             self.app.close()
         if "database" in self.__dict__:
             self.database.dispose()

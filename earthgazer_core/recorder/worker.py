@@ -228,13 +228,10 @@ class WorkRecorder:
             **error,
         }
         delivery = request.delivery_info or {}
-        properties = {
-            "correlation_id": request.get("correlation_id"),
-            "reply_to": request.get("reply_to"),
-            "exchange": delivery.get("exchange"),
-            "routing_key": delivery.get("routing_key"),
-            "priority": delivery.get("priority"),
-        }
+        place = {name: delivery.get(name) for name in ("exchange", "routing_key", "priority")}
+        # The publisher knows the queue; its own record may still be on its way.
+        row |= {**place, "queue": None if place["exchange"] else place["routing_key"]}
+        properties = {name: request.get(name) for name in ("correlation_id", "reply_to")} | place
         records: list[Record] = [
             ("messages", self._describer.message(headers, properties, arguments, BEFORE_ALL)),
             ("changes", change_row(headers, state, at, request.hostname, error)),

@@ -96,6 +96,8 @@ class ModeCommand(Command):
 
     mode: ClassVar[str]
     """Textual's name of the mode."""
+    short: ClassVar[str]
+    """Its title in four letters or less, for narrow terminals."""
     in_footer = False
 
     def __init_subclass__(cls) -> None:
@@ -109,6 +111,7 @@ class ShowOverview(ModeCommand):
     mode = "overview"
     key = "1"
     title = "Overview"
+    short = "Over"
 
 
 class ShowCaptures(ModeCommand):
@@ -117,6 +120,7 @@ class ShowCaptures(ModeCommand):
     mode = "captures"
     key = "2"
     title = "Captures"
+    short = "Capt"
 
 
 class ShowQueues(ModeCommand):
@@ -125,6 +129,7 @@ class ShowQueues(ModeCommand):
     mode = "queues"
     key = "3"
     title = "Queues"
+    short = "Queu"
 
 
 class ShowWorkflows(ModeCommand):
@@ -133,6 +138,7 @@ class ShowWorkflows(ModeCommand):
     mode = "workflows"
     key = "4"
     title = "Workflows"
+    short = "Flow"
 
 
 class ShowFailed(ModeCommand):
@@ -141,6 +147,7 @@ class ShowFailed(ModeCommand):
     mode = "failed"
     key = "5"
     title = "Failed"
+    short = "Fail"
 
 
 class ShowWorkers(ModeCommand):
@@ -149,6 +156,16 @@ class ShowWorkers(ModeCommand):
     mode = "workers"
     key = "6"
     title = "Workers"
+    short = "Work"
+
+
+class ShowTasks(ModeCommand):
+    """Tasks in any state as they come and go, with a filter."""
+
+    mode = "tasks"
+    key = "7"
+    title = "Tasks"
+    short = "Task"
 
 
 MODES: tuple[type[ModeCommand], ...] = (
@@ -158,5 +175,6 @@ MODES: tuple[type[ModeCommand], ...] = (
     ShowWorkflows,
     ShowFailed,
     ShowWorkers,
+    ShowTasks,
 )
 """In the order of their keys."""

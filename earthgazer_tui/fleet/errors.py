@@ -19,6 +19,19 @@ class NotFoundError(FleetError):
     """What was asked for is not there (any more)."""
 
 
+class FilterError(RefusedError):
+    """A filter line can't be read."""
+
+    def __init__(self, reason: str, line: str, position: int) -> None:
+        super().__init__(f"{reason} (at character {position + 1})")
+        self.reason = reason
+        """What is wrong and what would be right."""
+        self.line = line
+        """The whole line, as it was given."""
+        self.position = position
+        """Index of the character that is wrong; the line's length where something is missing at its end."""
+
+
 class ReadOnlyError(FleetError):
     """The console was started read-only."""
 

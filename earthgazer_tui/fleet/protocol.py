@@ -71,6 +71,13 @@ class Fleet(Protocol):
     async def failed(self, text: str = "", limit: int = 500) -> Sequence[TaskRow]:
         """Return failed and revoked tasks that were not dismissed, newest first."""
 
+    async def tasks(self, text: str = "", limit: int = 500) -> Sequence[TaskRow]:
+        """Return tasks in any state that match the filter line ``text``, newest change first.
+
+        Raises:
+            FilterError: the line can't be read; knows the place.
+        """
+
     async def task(self, task_id: str) -> TaskDetail:
         """Return everything about one task."""
 

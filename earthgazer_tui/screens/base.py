@@ -14,7 +14,7 @@ from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command, FleetCommand
 from earthgazer_tui.commands.common import COMMON, MODES, Back, Filter
-from earthgazer_tui.fleet.errors import FleetError
+from earthgazer_tui.fleet.errors import FilterError, FleetError
 from earthgazer_tui.fleet.models import ServiceState, Snapshot
 from earthgazer_tui.screens.carry_out import carry_out
 from earthgazer_tui.screens.frame import banner_text, header_state
@@ -23,6 +23,7 @@ from earthgazer_tui.state.pace import Pace
 from earthgazer_tui.state.session import Session
 from earthgazer_tui.widgets.banner import Banner
 from earthgazer_tui.widgets.filter_bar import FilterBar
+from earthgazer_tui.widgets.filter_note import FilterNote
 from earthgazer_tui.widgets.key_bar import KeyBar
 from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.status_header import StatusHeader
@@ -47,6 +48,8 @@ class FleetScreen(Screen[None]):
     """Whether it lies over another screen, to which escape goes back."""
     CAN_FILTER: ClassVar[bool] = False
     """Whether it has a filter line, whose text is :attr:`filter_text`."""
+    FILTER_HINT: ClassVar[str] = "words to look for"
+    """What the empty filter line says."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         cls.BINDINGS = [command.binding() for command in cls.command_classes()]
@@ -84,7 +87,8 @@ class FleetScreen(Screen[None]):
         yield StatusHeader()
         yield Banner()
         if self.CAN_FILTER:
-            yield FilterBar()
+            yield FilterBar(self.FILTER_HINT)
+            yield FilterNote()
         with Vertical(id="body"):
             yield from self.compose_body()
         yield KeyBar()
@@ -239,16 +243,28 @@ class FleetScreen(Screen[None]):
     @work(exclusive=True, group="refresh")
     async def _refresh(self) -> None:
         self._is_refreshing = True
+        trouble = ""
+        misread: FilterError | None = None
         try:
             await self.refresh_data()
-            trouble = ""
+        except FilterError as error:
+            misread = error
         except FleetError as error:
             trouble = str(error)
         finally:
             self._is_refreshing = False
+        if self.CAN_FILTER:
+            self._show_misread(misread)
         if trouble != self._trouble:
             self._trouble = trouble
             self._show_frame()
+
+    def _show_misread(self, error: FilterError | None) -> None:
+        note = self.query_one(FilterNote)
+        if error is None:
+            note.clear()
+        else:
+            note.show_reason(error.reason, self.query_one(FilterBar).cell_of(error.position))
 
     @work(group="command")
     async def _carry_out(self, command: type[FleetCommand[Any]], subjects: Sequence[Any]) -> None:

@@ -33,6 +33,7 @@ def header_state(snapshot: Snapshot, session: Session, mode: str) -> HeaderState
             Tab(
                 key=command.key,
                 title=command.title,
+                short=command.short,
                 count=getattr(snapshot.badges, command.mode, None),
                 is_current=command.mode == mode,
                 is_alarming=command.mode == "failed",

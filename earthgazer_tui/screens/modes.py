@@ -16,6 +16,7 @@ SCREENS = {
     "workflows": "WorkflowsScreen",
     "failed": "FailedScreen",
     "workers": "WorkersScreen",
+    "tasks": "TasksScreen",
 }
 
 

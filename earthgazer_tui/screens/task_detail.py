@@ -30,7 +30,7 @@ class TaskDetailScreen(FleetScreen):
         TerminateTasks,
         DismissTasks,
     )
-    NEEDS: ClassVar[tuple[str, ...]] = ("database",)
+    NEEDS: ClassVar[tuple[str, ...]] = ()
     IS_DETAIL: ClassVar[bool] = True
 
     def __init__(self, session: Session, task_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -49,6 +50,11 @@ class FilterBar(Input):
     def text(self) -> str:
         """The filter that applies now."""
         return self._applied
+
+    def cell_of(self, position: int) -> int:
+        """Return the cell at which a character of :attr:`text` is seen."""
+        indent = len(self.value) - len(self.value.lstrip())
+        return cell_len(self.value[: indent + position]) - round(self.scroll_offset.x)
 
     def open(self) -> None:
         """Show it and take the focus."""

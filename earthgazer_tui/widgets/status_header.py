@@ -18,6 +18,8 @@ class Tab:
     """Its digit."""
     title: str
     """Its name."""
+    short: str
+    """Its name in four letters or less, for narrow terminals."""
     count: int | None
     """What the badge says; None or 0 shows none."""
     is_current: bool
@@ -80,9 +82,28 @@ class StatusHeader(Static):
         room = width - right.cell_length - 2
         left = left.truncate(max(0, room), ellipsis=True)
         top = left.pad_right(max(1, width - left.cell_length - right.cell_length)) + right
-        gap = "  " if sum(_tab(tab).cell_length + 2 for tab in state.tabs) - 2 <= width else " "
-        tabs = Content(gap).join(_tab(tab) for tab in state.tabs).truncate(width, ellipsis=True)
-        self.update(Content("\n").join([top, tabs]))
+        self.update(Content("\n").join([top, tab_line(state.tabs, width)]))
+
+
+def tab_line(tabs: Sequence[Tab], width: int) -> Content:
+    """Return the main screens on one line: their names as long as there is room for all of them.
+
+    Args:
+        tabs: The main screens.
+        width: Cells there are.
+    """
+    line = Content("")
+    for gap, names in (
+        ("  ", [tab.title for tab in tabs]),
+        (" ", [tab.title for tab in tabs]),
+        (" ", [tab.title if tab.is_current else tab.short for tab in tabs]),
+        (" ", [tab.title if tab.is_current else tab.short[:2] for tab in tabs]),
+        (" ", [tab.title if tab.is_current else "" for tab in tabs]),
+    ):
+        line = Content(gap).join(_tab(tab, name) for tab, name in zip(tabs, names, strict=True))
+        if line.cell_length <= width:
+            break
+    return line.truncate(width, ellipsis=True)
 
 
 def _service(name: str, state: str) -> Content:
@@ -92,12 +113,12 @@ def _service(name: str, state: str) -> Content:
     return Content.assemble((sign, style), f" {name}", (word, style))
 
 
-def _tab(tab: Tab) -> Content:
-    """Return one main screen's key, name and badge."""
+def _tab(tab: Tab, name: str) -> Content:
+    """Return one main screen's key, its name, which may be empty, and its badge."""
     style = "bold reverse" if tab.is_current else "$text-muted"
     badge = f"·{_short(tab.count)}" if tab.count else ""
     badge_style = "bold $error" if tab.is_alarming and not tab.is_current else style
-    return Content.assemble((f"{tab.key} {tab.title}", style), (badge, badge_style))
+    return Content.assemble((f"{tab.key} {name}".rstrip(), style), (badge, badge_style))
 
 
 def _short(count: int | None) -> str:

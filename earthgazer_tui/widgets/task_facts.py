@@ -63,6 +63,23 @@ def about(row: TaskRow) -> Content:
     )
 
 
+def brief(row: TaskRow) -> Content:
+    """Return a task in two lines: what it is and is doing, and where; for the pane below a list."""
+    where = [
+        row.worker or "no worker yet",
+        f"queue {row.queue}" if row.queue else "queue unknown",
+        f"ran {span(row.runtime_s)}" if row.runtime_s is not None else "",
+        f"{row.retries} automatic retries" if row.retries else "",
+        row.task_id,
+    ]
+    return Content.assemble(
+        task_title(row),
+        (f"  {error_text(row)}" if row.error_type or row.blocked_by else "", "$error"),
+        "\n",
+        (" · ".join(part for part in where if part), "$text-muted"),
+    )
+
+
 def task_facts(detail: TaskDetail) -> Content:
     """Return where it ran, arguments, result and timeline."""
     return Content("\n").join(_facts(detail))

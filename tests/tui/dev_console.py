@@ -126,7 +126,8 @@ def busy_fleet() -> ScriptedFleet:
     fleet.run_rows = [make.a_run(), make.a_run("run-0", state="failed", failed=1, running=0)]
     fleet.run_details = {row.run_id: make.a_run_detail(row) for row in fleet.run_rows}
     fleet.failed_rows = [make.a_failure(f"t-bad-{k}", at=make.ago(minutes=k)) for k in range(12)]
-    fleet.task_details = {row.task_id: make.a_task_detail(row) for row in fleet.failed_rows}
+    fleet.task_rows = [*fleet.snapshot.recent, *fleet.failed_rows]
+    fleet.task_details = {row.task_id: make.a_task_detail(row) for row in fleet.task_rows}
     fleet.start_steps = [
         StartStep("Valkey", StepState.READY, "", 0.1),
         StartStep("Postgres", StepState.READY, "", 0.7),

@@ -45,6 +45,7 @@ class ScriptedFleet:
         self.run_rows: list[RunRow] = []
         self.run_details: dict[str, RunDetail] = {}
         self.failed_rows: list[TaskRow] = []
+        self.task_rows: list[TaskRow] = []
         self.task_details: dict[str, TaskDetail] = {}
         self.work = WorkInProgress(is_embedded=True, other_consoles=0, running=0, waiting=0)
         self.start_steps: list[StartStep] = [StartStep("Valkey", StepState.READY, "", 0.1)]
@@ -106,6 +107,10 @@ class ScriptedFleet:
     async def failed(self, text: str = "", limit: int = 500) -> Sequence[TaskRow]:
         self._ask("failed", text)
         return [row for row in self.failed_rows if text.casefold() in repr(row).casefold()][:limit]
+
+    async def tasks(self, text: str = "", limit: int = 500) -> Sequence[TaskRow]:
+        self._ask("tasks", text)
+        return [row for row in self.task_rows if text.casefold() in repr(row).casefold()][:limit]
 
     async def task(self, task_id: str) -> TaskDetail:
         self._ask("task", task_id)

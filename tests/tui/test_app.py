@@ -10,6 +10,7 @@ import pytest
 from rich.console import RenderableType
 from textual._compositor import Compositor
 
+from earthgazer_tui.commands.common import MODES
 from earthgazer_tui.fleet.errors import FleetError, UnavailableError
 from earthgazer_tui.fleet.models import (
     Badges,
@@ -24,6 +25,7 @@ from earthgazer_tui.fleet.models import (
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.start import StartScreen
 from earthgazer_tui.theme import theme_for
+from earthgazer_tui.widgets.status_header import Tab, tab_line
 from tests.tui import builders as make
 from tests.tui.console import console, lines_with, press, settle, shown, until, until_shown
 from tests.tui.dev_console import busy_fleet
@@ -70,12 +72,13 @@ async def test_every_screen_fits_its_terminal(
     size: tuple[int, int], make_fleet: Callable[[], ScriptedFleet]
 ) -> None:
     async with console(make_fleet(), size=size) as pilot:
-        for key in "123456":
+        for key in (command.key for command in MODES):
             await press(pilot, key)
             lines = shown(pilot).splitlines()
             assert len(lines) == size[1]
             assert "EarthGazer" in lines[0]
             assert f"{key} " in lines[1]
+            assert "…" not in lines[1]
             assert lines[-1].rstrip().endswith("q Quit")
             assert "? Help" in lines[-1]
             for widget in pilot.app.screen.query("*"):
@@ -86,16 +89,27 @@ async def test_every_screen_fits_its_terminal(
 async def test_digits_switch_screens_and_badges_count(fleet: ScriptedFleet) -> None:
     fleet.push(make.a_snapshot(badges=Badges(captures=3, queues=12, workflows=1, failed=2, workers=4)))
     async with console(fleet) as pilot:
-        for key, mode in zip(
-            "123456", ("overview", "captures", "queues", "workflows", "failed", "workers"), strict=True
-        ):
-            await press(pilot, key)
-            assert pilot.app.current_mode == mode
+        for command in MODES:
+            await press(pilot, command.key)
+            assert pilot.app.current_mode == command.mode
+        await press(pilot, "6")
         tabs = shown(pilot).splitlines()[1]
-        assert tabs.split() == [
-            "1", "Overview", "2", "Captures·3", "3", "Queues·12", "4", "Workflows·1", "5", "Failed·2",
-            "6", "Workers·4",
-        ]  # fmt: skip
+        for part in ("1 Over", "2 Capt·3", "3 Queu·12", "4 Flow·1", "5 Fail·2", "6 Workers·4", "7 Task"):
+            assert part in tabs
+
+
+@pytest.mark.parametrize("badge", [0, 3, 152, 99_999])
+@pytest.mark.parametrize("width", [78, 118, 158])
+def test_the_line_of_screens_fits_whatever_the_badges_say(badge: int, width: int) -> None:
+    tabs = [
+        Tab(command.key, command.title, command.short, badge, command.mode == "workflows")
+        for command in MODES
+    ]
+    line = tab_line(tabs, width).plain
+    assert len(line) <= width
+    assert "4 Workflows" in line
+    assert "…" not in line
+    assert all(len(command.short) <= 4 for command in MODES)
 
 
 async def test_a_broker_that_is_down_is_told_with_since_when_and_comes_back_by_itself(

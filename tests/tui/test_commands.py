@@ -8,6 +8,7 @@ from textual.binding import Binding
 
 from earthgazer_tui.app import ConsoleApp
 from earthgazer_tui.commands.command import Command, FleetCommand
+from earthgazer_tui.commands.common import MODES
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.choose import Choose
 from earthgazer_tui.screens.confirm import Confirm
@@ -21,6 +22,7 @@ from earthgazer_tui.widgets.line_table import LineTable
 from tests.tui.console import console, press, shown, until_shown
 from tests.tui.scripted_fleet import ScriptedFleet
 
+MODE_KEYS = [command.key for command in MODES]
 MODE_SCREENS = [screen_class(mode) for mode in SCREENS]
 
 
@@ -89,7 +91,7 @@ def test_upper_case_changes_the_world_and_lower_case_does_not(screen: type[Fleet
 
 async def test_every_command_of_every_screen_is_in_its_help(fleet: ScriptedFleet) -> None:
     async with console(fleet, size=(100, 80)) as pilot:
-        for key, screen in zip("123456", MODE_SCREENS, strict=True):
+        for key, screen in zip(MODE_KEYS, MODE_SCREENS, strict=True):
             await press(pilot, key, "question_mark")
             text = " ".join(shown(pilot).split())
             for command in screen.command_classes():
@@ -103,7 +105,7 @@ async def test_a_read_only_console_has_no_changing_command_in_keys_footer_help_o
 ) -> None:
     async with console(fleet, size=(100, 40), is_read_only=True) as pilot:
         assert "READ-ONLY" in shown(pilot)
-        for key, screen_type in zip("123456", MODE_SCREENS, strict=True):
+        for key, screen_type in zip(MODE_KEYS, MODE_SCREENS, strict=True):
             await press(pilot, key)
             screen = pilot.app.screen
             assert isinstance(screen, FleetScreen)

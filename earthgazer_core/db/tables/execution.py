@@ -22,6 +22,7 @@ class TaskExecutionRow(Base):
             postgresql_where="state in ('PENDING', 'RECEIVED', 'STARTED', 'RETRY', 'PROGRESS')",
         ),
         Index("ix_task_executions_sent_at", "sent_at"),
+        Index("ix_task_executions_updated_at", "updated_at"),
         Index("ix_task_executions_name", "name", "sent_at"),
         Index("ix_task_executions_run_id", "run_id"),
         Index("ix_task_executions_capture_id", "capture_id", "sent_at"),

@@ -23,7 +23,7 @@ class FleetAccess:
     app: Celery | None
     """The fleet's app, or one with the same broker and result backend."""
     mailbox: Mailbox | None = None
-    """Where to ask workers."""
+    """Where to ask workers; None asks nobody, and nothing is said of consumers."""
     broker: RedisBroker | None = None
     """Reader of the queues; None for a broker that isn't Redis."""
     database: Database | None = None

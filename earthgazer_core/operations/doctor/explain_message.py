@@ -28,7 +28,7 @@ def why_queued(seen: Observations, task: TaskSeen) -> Iterator[Finding]:
     subject = _subject(message)
     consumers = seen.consumers(message.queue)
     place = f"it waits in queue {message.queue} with {counted(ahead, 'message')} before it"
-    if not consumers:
+    if not consumers and seen.has_asked:
         yield _unconsumed(seen, message, place)
     yield from _doomed(seen, message)
     unknown = strangers(seen, message.queue, message.name)

@@ -61,6 +61,7 @@ def gather(access: FleetAccess) -> Observations:
         at=datetime.now(UTC),
         broker=broker,
         broker_problem=broker_problem.text,
+        has_asked=access.mailbox is not None,
         workers=workers,
         expected=access.expected,
         results_problem=results_problem.text,

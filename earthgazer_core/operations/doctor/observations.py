@@ -221,6 +221,8 @@ class Observations:
     """None where it isn't Redis, isn't configured, or was not reached."""
     broker_problem: str
     """Why it was not reached; empty otherwise."""
+    has_asked: bool
+    """Whether workers were asked at all."""
     workers: tuple[WorkerSeen, ...]
     """Those that answered, by name."""
     expected: tuple[str, ...]
@@ -243,7 +245,7 @@ class Observations:
     @property
     def silent_listeners(self) -> int:
         """Workers that hear commands and did not answer."""
-        if self.broker is None:
+        if self.broker is None or not self.has_asked:
             return 0
         return max(0, self.broker.server.listeners - sum(len(worker.pids) or 1 for worker in self.workers))
 

@@ -19,6 +19,7 @@ _RESULT_LIMIT: Final = 300
 _TRACEBACK_LIMIT: Final = 8000
 _RECENT: Final = 400
 _MAX_WORKERS: Final = 5000
+_LAST_WORDS_S: Final = 5.0
 _MAX_QUEUES: Final = 2000
 
 
@@ -95,8 +96,10 @@ class EventsState:
         worker = self.workers.get(hostname)
         if worker is None:
             worker = self.workers[hostname] = WorkerRecord(hostname, now)
-        worker.seen = now
-        worker.is_stopped = False
+        # An answer given before its good-bye may be read after it.
+        if not worker.is_stopped or now - worker.seen > _LAST_WORDS_S:
+            worker.seen = now
+            worker.is_stopped = False
         return worker
 
     def forget_worker(self, hostname: str) -> None:
@@ -140,7 +143,6 @@ class EventsState:
                 raise ValueError("too many workers")
             worker = self.workers[hostname] = WorkerRecord(hostname, self._now)
         worker.seen = self._now
-        worker.is_stopped = False
         return worker
 
     def _describe(self, task: TaskRecord, event: Event) -> None:
@@ -276,6 +278,7 @@ class EventsState:
     # ── workers ───────────────────────────────────────────────────────────
     def _heartbeat(self, event: Event) -> None:
         worker = self._worker(event)
+        worker.is_stopped = False
         pid = event.get("pid")
         if event["type"] == "worker-online" or (worker.pid is not None and pid != worker.pid):
             # Another process under this name: what its forerunner ran does not run here.

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from earthgazer_core.stack.models import StartStep as CoreStep
 from earthgazer_tui.fleet.errors import FleetError, ReadOnlyError, UnavailableError
-from earthgazer_tui.fleet.live import capture_detail, captures, locations, runs, tasks
+from earthgazer_tui.fleet.live import capture_detail, captures, locations, runs, task_list, tasks
 from earthgazer_tui.fleet.live.options import LiveOptions
 from earthgazer_tui.fleet.live.runner import Runner
 from earthgazer_tui.fleet.live.services import Services, resolve
@@ -144,6 +144,13 @@ class LiveFleet:
                 READ_S, tasks.failed_by_events, session.state, session.seen, text, limit
             )
         return await self._read(tasks.list_failed, text, limit)
+
+    async def tasks(self, text: str = "", limit: int = 500) -> Sequence[TaskRow]:
+        """Return tasks in any state that match the filter line ``text``, newest change first."""
+        session = self._open_session()
+        return await self._runner.run(
+            READ_S, task_list.list_tasks, session.reader, session.state, session.seen, text, limit
+        )
 
     async def task(self, task_id: str) -> TaskDetail:
         """Return everything about one task."""

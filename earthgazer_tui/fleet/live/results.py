@@ -39,7 +39,7 @@ def leave_results_unheard(app: Celery) -> None:
     if not issubclass(backend, _redis.RedisBackend):
         return
 
-    class UnheardBackend(backend):  # type: ignore[misc]
+    class UnheardBackend(backend):  # type: ignore[misc, valid-type]
         ResultConsumer = _Unheard
 
         def __init__(self, *args: Any, **options: Any) -> None:

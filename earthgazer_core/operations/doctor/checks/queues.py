@@ -12,7 +12,7 @@ from earthgazer_core.operations.doctor.observations import Observations
 def _without_consumer(seen: Observations) -> Iterator[Finding]:
     paused = {pause.queue for pause in seen.database.pauses} if seen.database else set()
     for queue in seen.broker.snapshot.queues if seen.broker else ():
-        if not queue.depth or queue.consumers or queue.name in paused:
+        if not seen.has_asked or not queue.depth or queue.consumers or queue.name in paused:
             continue
         evidence = f"{counted(queue.depth, 'message')}, and no worker that answered consumes it"
         severity = Severity.CRITICAL

@@ -17,7 +17,7 @@ def tasks_of(seen: Observations, worker: str) -> tuple[LiveTask, ...]:
 
 def absent(seen: Observations) -> tuple[str, ...]:
     """Return the workers that should be there, or have tasks by the record, and did not answer."""
-    if seen.broker_problem:
+    if seen.broker_problem or not seen.has_asked:
         return ()
     recorded = {one.worker for one in (seen.database.live if seen.database else ())}
     return tuple(sorted((recorded | set(seen.expected)) - {worker.name for worker in seen.workers}))

@@ -205,6 +205,6 @@ def test_the_clock_of_the_broker(server: ValkeyServer) -> None:
 def test_a_result_backend_that_is_away(server: ValkeyServer, tmp_path: Path) -> None:
     with broker_on(server) as access:
         assert access.app is not None
-        access.app.conf.result_backend = f"redis+socket://{tmp_path}/none.sock"
+        access.app.conf.update(result_backend=f"redis+socket://{tmp_path}/none.sock")
         [found] = diagnose(access)
     assert (found.check, found.subject) == ("broker-unreachable", "result backend")

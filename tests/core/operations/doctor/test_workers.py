@@ -8,7 +8,7 @@ import signal
 import pytest
 import redis
 
-from earthgazer_core.operations.doctor import Severity, diagnose
+from earthgazer_core.operations.doctor import Severity, diagnose, explain_task
 from tests.core.operations.doctor.watched_fleet import WatchedFleet
 from tests.core.recorder.fleet import eventually
 
@@ -131,15 +131,27 @@ def test_two_schedulers(fleet: WatchedFleet) -> None:
     fleet.configure(beat_schedule={"tick": {"task": "steps.add", "schedule": 0.3, "args": [1]}})
     fleet.start_worker(concurrency=1)
     fleet.start_beat()
+    eventually(lambda: fleet.runs_of("add") > 3, "some runs")
+    assert "two-beats" not in fleet.diagnose()
     fleet.start_beat()
     found = eventually(lambda: fleet.diagnose().get("two-beats"), "the second scheduler")
     assert found.subject == "task steps.add"
     assert found.evidence.startswith("2 processes publish it by turns: gen")
 
 
-def test_a_single_scheduler_is_as_it_should_be(fleet: WatchedFleet) -> None:
-    fleet.configure(beat_schedule={"tick": {"task": "steps.add", "schedule": 0.3, "args": [1]}})
+def test_a_fleet_without_a_record_is_looked_at_as_well(fleet: WatchedFleet) -> None:
     fleet.start_worker(concurrency=1)
-    fleet.start_beat()
-    eventually(lambda: fleet.runs_of("add") > 3, "some runs")
-    assert "two-beats" not in fleet.diagnose()
+    running = fleet.app.tasks["steps.wait"].delay("go")
+    fleet.until(running.id, "PROGRESS")
+    waiting = fleet.app.tasks["steps.add"].delay(1)
+    access = fleet.access(database=None)
+    assert diagnose(access) == ()
+    [runs] = explain_task(running.id, access)
+    assert (runs.check, runs.severity) == ("task-runs", Severity.INFO)
+    [waits] = explain_task(waiting.id, access)
+    assert running.id in waits.evidence
+    fleet.raise_flag("go")
+    fleet.until(waiting.id, "SUCCESS")
+    assert explain_task(waiting.id, access) == ()
+    [unknown] = explain_task("no-such-id", access)
+    assert unknown.evidence.startswith("no queue, worker or result knows the id")

@@ -1,0 +1,77 @@
+"""Taking single messages out of a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from earthgazer_core.db.session import Database
+from earthgazer_core.errors import NotFoundError
+from earthgazer_core.operations.noted import noted
+from earthgazer_core.operations.queues.broker import QueueBroker
+from earthgazer_core.operations.queues.message import WaitingMessage
+from earthgazer_core.operations.queues.record import note_removed
+
+_MOST_NAMED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What became of a wish to remove messages."""
+
+    removed: tuple[WaitingMessage, ...]
+    """Those that are gone for good."""
+    gone: tuple[WaitingMessage, ...]
+    """Those that were no longer there: a worker or another operator took them."""
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        words = f"{len(self.removed)} removed"
+        return f"{words}, {len(self.gone)} had gone before" if self.gone else words
+
+
+def remove(
+    broker: QueueBroker,
+    messages: Sequence[WaitingMessage],
+    *,
+    database: Database | None = None,
+    context: str | None = None,
+) -> Removed:
+    """Take exactly these messages out of their queues, each where it still is at that moment.
+
+    Of two equal messages one is removed. Doing it again finds nothing.
+
+    Args:
+        broker: The broker.
+        messages: As peeked at.
+        database: Where the audit and the flight recorder are kept.
+        context: Name of the fleet, for the audit.
+
+    Raises:
+        NotFoundError: none of them was there any more; nothing was changed.
+        RefusedError: the broker refuses.
+        ServiceUnavailableError: the broker is away, or the database after it was done.
+    """
+    queues = sorted({message.queue for message in messages})
+    named = [message.task_id for message in messages[:_MOST_NAMED]]
+    with noted(database, "queue.remove", {"queue": ", ".join(queues), "task_ids": named}, context) as note:
+        removed, gone = [], []
+        with broker.opened() as layout:
+            for message in messages:
+                # One command is atomic by itself; it looks from the end that workers take from.
+                key = layout.list_key(message.queue, message.priority)
+                (removed if layout.client.lrem(key, -1, message.raw) else gone).append(message)
+        note_removed(database, [message.task_id for message in removed], "removed")
+        note.detail |= {"removed": len(removed), "gone": len(gone)}
+        if messages and not removed:
+            raise NotFoundError(
+                f"{_words(messages)} no longer in {', '.join(queues)}: taken by a worker or another operator"
+            )
+    return Removed(tuple(removed), tuple(gone))
+
+
+def _words(messages: Sequence[WaitingMessage]) -> str:
+    if len(messages) == 1:
+        return f"message {messages[0].task_id or messages[0].delivery_tag} is"
+    return f"{len(messages)} messages are"

@@ -1,0 +1,121 @@
+"""The stream of tasks: what was recorded, brought up to date by events; without a database events alone."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy.exc
+
+from earthgazer_core.operations.executions import Execution
+from earthgazer_core.operations.filter import Filter, matcher, parse
+from earthgazer_core.operations.filter import FilterError as CoreFilterError
+from earthgazer_core.operations.search import search_executions
+from earthgazer_tui.fleet.errors import FilterError, RefusedError
+from earthgazer_tui.fleet.live import sanitise
+from earthgazer_tui.fleet.live.clock import moment
+from earthgazer_tui.fleet.live.events_state import EventsState
+from earthgazer_tui.fleet.live.observations import Observations
+from earthgazer_tui.fleet.live.reader import STATEMENT_TIMEOUT_S, Reader
+from earthgazer_tui.fleet.live.records import TaskRecord
+from earthgazer_tui.fleet.live.snapshot import split_error, task_row
+from earthgazer_tui.fleet.live.tasks import execution_row
+from earthgazer_tui.fleet.models import TaskRow
+
+_OUT_OF_TIME = "57014"
+"""Postgres' code for a statement that was ended because it took too long."""
+
+
+def read_filter(line: str) -> Filter:
+    """Return what a filter line says.
+
+    Raises:
+        FilterError: it says nothing that could be understood; knows the place.
+    """
+    try:
+        return parse(line)
+    except CoreFilterError as error:
+        raise FilterError(sanitise.line(error.reason), error.line, error.position) from None
+
+
+def list_tasks(
+    reader: Reader, state: EventsState, seen: Observations, text: str = "", limit: int = 500
+) -> tuple[TaskRow, ...]:
+    """Return tasks that match a filter line, newest change first; blocks.
+
+    Raises:
+        FilterError: the line can't be read.
+        RefusedError: so much has to be searched that it takes too long.
+    """
+    filter_, now = read_filter(text), datetime.now(UTC)
+    matches = matcher(filter_, now)
+    if reader.database is None:
+        with state.lock:
+            known = [*state.tasks.values(), *state.failures.values()]
+            kept = [task for task in known if matches(_fields(task))] if filter_.terms else known
+            newest = heapq.nlargest(limit, kept, key=lambda task: task.at)
+            return tuple(task_row(task, seen) for task in newest)
+    # Events first: what ends between the two looks is then in the record.
+    with state.lock:
+        told = {task.task_id: (task_row(task, seen), _fields(task)) for task in state.recent}
+    found = _recorded(reader, filter_, limit, now)
+    rows = []
+    for execution in found:
+        row = execution_row(execution)
+        told_row, fields = told.pop(row.task_id, (None, {}))
+        if told_row is not None and told_row.at > row.at:
+            row = _newer(row, told_row)
+            if not matches({**_recorded_fields(execution), **fields}):
+                continue
+        rows.append(row)
+    # Older ones are in the record, below what is shown of it.
+    oldest = min((row.at for row in rows), default=None) if len(found) == limit else None
+    rows += [row for row, fields in told.values() if (oldest is None or row.at >= oldest) and matches(fields)]
+    return tuple(heapq.nlargest(limit, rows, key=lambda row: row.at))
+
+
+def _recorded(reader: Reader, filter_: Filter, limit: int, now: datetime) -> tuple[Execution, ...]:
+    try:
+        return reader.read(search_executions, filter_, limit=limit, now=now)
+    except sqlalchemy.exc.DBAPIError as error:
+        if getattr(error.orig, "pgcode", None) != _OUT_OF_TIME:
+            raise
+        raise RefusedError(
+            f"too much to search in {STATEMENT_TIMEOUT_S:.0f} s: narrow the filter, with since:1h for example"
+        ) from error
+
+
+def _newer(recorded: TaskRow, told: TaskRow) -> TaskRow:
+    """Return a recorded task as events, which are ahead of the record, tell it."""
+    return replace(
+        recorded,
+        state=told.state,
+        worker=told.worker or recorded.worker,
+        queue=told.queue or recorded.queue,
+        at=told.at,
+        runtime_s=told.runtime_s,
+        retries=max(told.retries, recorded.retries),
+        error_type=told.error_type,
+        error_message=told.error_message,
+    )
+
+
+def _recorded_fields(execution: Execution) -> Mapping[str, Any]:
+    names: Iterable[str] = Execution.__dataclass_fields__
+    return {name: getattr(execution, name) for name in names}
+
+
+def _fields(task: TaskRecord) -> dict[str, Any]:
+    """Return what is known from events of a task, by the names that a filter looks for."""
+    error_type, error_message = split_error(task.error)
+    known = {
+        "task_id": task.task_id, "name": task.name, "state": task.state, "at": moment(task.at),
+        "queue": task.queue, "worker": task.worker, "sent_at": moment(task.sent_at),
+        "started_at": moment(task.started_at), "finished_at": moment(task.finished_at),
+        "runtime_s": task.runtime_s, "retries": task.retries, "attempt": 1, "error_type": error_type,
+        "error_message": error_message, "args_repr": task.args, "kwargs_repr": task.kwargs,
+    }  # fmt: skip
+    return {name: value for name, value in known.items() if value is not None}
