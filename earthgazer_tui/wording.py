@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
+_SPAN = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([smhd])?")
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
 
@@ -101,3 +103,15 @@ def mission_name(mission: str) -> str:
         if name.startswith(long):
             return short + name.removeprefix(long)
     return mission
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds that ``90``, ``1.5m``, ``2h`` or ``1d`` says.
+
+    Raises:
+        ValueError: it says none; the message says what is expected.
+    """
+    found = _SPAN.fullmatch(text.strip().lower())
+    if found is None:
+        raise ValueError("a time span is expected: 90, 15m, 2h or 1d")
+    return float(found[1]) * {"": 1, "s": 1, "m": _MINUTE_S, "h": _HOUR_S, "d": _DAY_S}[found[2] or ""]

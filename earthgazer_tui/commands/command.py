@@ -8,7 +8,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from textual.binding import Binding
 
-from earthgazer_tui.commands.question import Option, Question
+from earthgazer_tui.commands.question import Option, Prompt, Question
 from earthgazer_tui.fleet.models import ActionResult
 from earthgazer_tui.fleet.protocol import Fleet
 
@@ -66,6 +66,9 @@ class FleetCommand(Command, Generic[Subject]):
     options: ClassVar[tuple[Option, ...]] = ()
     """Answers of which one is asked for first; the one chosen becomes the subject, as its value."""
 
+    typed: str = ""
+    """What the operator answered to :meth:`prompt`."""
+
     def refusal(self, subjects: Sequence[Subject]) -> str:
         """Return why these can't be worked on; empty where they can.
 
@@ -73,6 +76,14 @@ class FleetCommand(Command, Generic[Subject]):
             subjects: The chosen rows as the screen shows them; the fleet checks again when it acts.
         """
         return ""
+
+    def prompt(self, subjects: Sequence[Subject]) -> Prompt | None:
+        """Return the line of text to ask for; None where none is needed.
+
+        Args:
+            subjects: The chosen rows.
+        """
+        return None
 
     async def ask(self, fleet: Fleet, subjects: Sequence[Subject]) -> Question | None:
         """Return what to ask first, with the dry run; None where it may be done at once.

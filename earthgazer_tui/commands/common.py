@@ -168,6 +168,15 @@ class ShowTasks(ModeCommand):
     short = "Task"
 
 
+class ShowSchedule(ModeCommand):
+    """Periodic tasks: when they ran and will run, switched on or off."""
+
+    mode = "schedule"
+    key = "8"
+    title = "Schedule"
+    short = "Sche"
+
+
 MODES: tuple[type[ModeCommand], ...] = (
     ShowOverview,
     ShowCaptures,
@@ -176,5 +185,6 @@ MODES: tuple[type[ModeCommand], ...] = (
     ShowFailed,
     ShowWorkers,
     ShowTasks,
+    ShowSchedule,
 )
 """In the order of their keys."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -31,3 +32,19 @@ class Option:
     """What the command gets."""
     title: str
     """What it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A question that is answered with a line of text."""
+
+    title: str
+    """What is asked."""
+    lines: tuple[str, ...]
+    """What it is about, one item a line."""
+    value: str
+    """What stands there to begin with."""
+    hint: str
+    """What can be answered."""
+    check: Callable[[str], str]
+    """Returns what is wrong with an answer; empty where it will do."""

@@ -14,6 +14,7 @@ from earthgazer_tui.fleet.models import (
     CaptureDetail,
     CaptureRow,
     Freshness,
+    PeriodicTask,
     QuitChoice,
     RetryPlan,
     RunDetail,
@@ -81,6 +82,9 @@ class Fleet(Protocol):
     async def task(self, task_id: str) -> TaskDetail:
         """Return everything about one task."""
 
+    async def schedule(self) -> Sequence[PeriodicTask]:
+        """Return the periodic tasks by name."""
+
     # ── imagery ───────────────────────────────────────────────────────────
     async def discover(self, location_ids: Sequence[int] | None = None) -> ActionResult:
         """Search the catalogue for new captures of these, or all active, locations."""
@@ -106,6 +110,16 @@ class Fleet(Protocol):
 
     async def cancel_run(self, run_id: str) -> ActionResult:
         """Revoke all unfinished steps of a run, those yet to be published included."""
+
+    # ── schedule ──────────────────────────────────────────────────────────
+    async def run_scheduled(self, names: Sequence[str]) -> ActionResult:
+        """Send the tasks of these entries at once; their next runs by schedule stay."""
+
+    async def switch_scheduled(self, names: Sequence[str], *, is_enabled: bool) -> ActionResult:
+        """Switch these entries on or off."""
+
+    async def set_interval(self, names: Sequence[str], seconds: float | None) -> ActionResult:
+        """Give these entries an interval of their own; None gives back what the code says."""
 
     # ── workers ───────────────────────────────────────────────────────────
     async def grow_pool(self, hostname: str, n: int = 1) -> ActionResult:

@@ -13,6 +13,7 @@ from earthgazer_tui.fleet.models import ActionResult
 from earthgazer_tui.fleet.protocol import Fleet
 from earthgazer_tui.screens.choose import Choose
 from earthgazer_tui.screens.confirm import Confirm
+from earthgazer_tui.screens.prompt import PromptDialog
 from earthgazer_tui.screens.replies import Replies
 
 REPLIES_IN_TOAST = 3
@@ -46,6 +47,12 @@ async def carry_out(
         if chosen is None:
             return False
         subjects = (chosen,)
+    prompt = command.prompt(subjects)
+    if prompt is not None:
+        typed = await app.push_screen_wait(PromptDialog(prompt))
+        if typed is None:
+            return False
+        command.typed = typed
     try:
         question = await command.ask(fleet, subjects)
         if question is not None and not await app.push_screen_wait(Confirm(question)):

@@ -17,6 +17,7 @@ SCREENS = {
     "failed": "FailedScreen",
     "workers": "WorkersScreen",
     "tasks": "TasksScreen",
+    "schedule": "ScheduleScreen",
 }
 
 

@@ -15,6 +15,7 @@ from earthgazer_tui.fleet.models import (
     Counters,
     Freshness,
     IndexStatistics,
+    PeriodicTask,
     Preview,
     QueueDepth,
     RetryMode,
@@ -137,6 +138,26 @@ def a_task_detail(row: TaskRow | None = None, **changes: Any) -> TaskDetail:
         "retry": RetryOffer(RetryMode.IN_PLACE, "chain goes on: 2 steps"),
     }
     return TaskDetail(row=row, **(values | changes))
+
+
+def a_periodic_task(name: str = "discover-active-locations", **changes: Any) -> PeriodicTask:
+    values: dict[str, Any] = {
+        "task": "earthgazer.io.discover_images",
+        "timing": "every 600 s",
+        "code_timing": "every 600 s",
+        "interval_s": 600.0,
+        "is_changed": False,
+        "is_enabled": True,
+        "next_run_at": NOW + timedelta(minutes=4),
+        "is_late": False,
+        "last_run_at": ago(minutes=6),
+        "last_task_id": "t-last",
+        "last_state": "SUCCESS",
+        "last_runtime_s": 3.2,
+        "last_error": "",
+        "total_runs": 41,
+    }
+    return PeriodicTask(name=name, **(values | changes))
 
 
 def a_run(run_id: str = "run-1", **changes: Any) -> RunRow:

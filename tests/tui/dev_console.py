@@ -128,6 +128,14 @@ def busy_fleet() -> ScriptedFleet:
     fleet.failed_rows = [make.a_failure(f"t-bad-{k}", at=make.ago(minutes=k)) for k in range(12)]
     fleet.task_rows = [*fleet.snapshot.recent, *fleet.failed_rows]
     fleet.task_details = {row.task_id: make.a_task_detail(row) for row in fleet.task_rows}
+    fleet.schedule_rows = [
+        make.a_periodic_task(),
+        make.a_periodic_task("health-check", timing="every 60 s", interval_s=60.0, is_late=True,
+            next_run_at=make.ago(minutes=12), last_state="FAILURE", last_error="OSError: disk full"),
+        make.a_periodic_task("sweep-work-files", timing="23 3 * * * UTC", code_timing="23 3 * * * UTC",
+            interval_s=None, is_enabled=False, next_run_at=None, last_run_at=None, last_task_id=None,
+            last_state=None, last_runtime_s=None, total_runs=0),
+    ]  # fmt: skip
     fleet.start_steps = [
         StartStep("Valkey", StepState.READY, "", 0.1),
         StartStep("Postgres", StepState.READY, "", 0.7),

@@ -12,6 +12,7 @@ from earthgazer_tui.fleet.models import (
     CaptureDetail,
     CaptureRow,
     Freshness,
+    PeriodicTask,
     QuitChoice,
     RetryPlan,
     RetryPlanItem,
@@ -46,6 +47,7 @@ class ScriptedFleet:
         self.run_details: dict[str, RunDetail] = {}
         self.failed_rows: list[TaskRow] = []
         self.task_rows: list[TaskRow] = []
+        self.schedule_rows: list[PeriodicTask] = []
         self.task_details: dict[str, TaskDetail] = {}
         self.work = WorkInProgress(is_embedded=True, other_consoles=0, running=0, waiting=0)
         self.start_steps: list[StartStep] = [StartStep("Valkey", StepState.READY, "", 0.1)]
@@ -116,6 +118,10 @@ class ScriptedFleet:
         self._ask("task", task_id)
         return _found(self.task_details, task_id)
 
+    async def schedule(self) -> Sequence[PeriodicTask]:
+        self._ask("schedule")
+        return list(self.schedule_rows)
+
     async def discover(self, location_ids: Sequence[int] | None = None) -> ActionResult:
         return self._do("discover", None if location_ids is None else tuple(location_ids))
 
@@ -147,6 +153,15 @@ class ScriptedFleet:
 
     async def cancel_run(self, run_id: str) -> ActionResult:
         return self._do("cancel_run", run_id)
+
+    async def run_scheduled(self, names: Sequence[str]) -> ActionResult:
+        return self._do("run_scheduled", tuple(names))
+
+    async def switch_scheduled(self, names: Sequence[str], *, is_enabled: bool) -> ActionResult:
+        return self._do("switch_scheduled", tuple(names), is_enabled)
+
+    async def set_interval(self, names: Sequence[str], seconds: float | None) -> ActionResult:
+        return self._do("set_interval", tuple(names), seconds)
 
     async def grow_pool(self, hostname: str, n: int = 1) -> ActionResult:
         return self._do("grow_pool", hostname, n)

@@ -1,1 +1,1 @@
-"""Levers on the queues of a Redis broker: peek, remove, move, purge, pause, resume, and how fast they drain."""
+"""Levers on the queues of a Redis broker: peek, remove, move, purge, pause, resume, rates."""

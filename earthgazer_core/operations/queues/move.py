@@ -213,9 +213,7 @@ class _Mover:
         if self._to_priority is not None:
             self._broker.check_priority(self._to_priority)
         elif self._to_queue == self._queue:
-            raise InvalidInputError(
-                f"nowhere to move to: name a queue other than {self._queue} or a priority"
-            )
+            raise InvalidInputError(f"nowhere to go: name a queue other than {self._queue}, or a priority")
         if self._to_queue != self._queue:
             self._broker.require(self._to_queue, self._also)
 

@@ -56,7 +56,8 @@ def remove(
     queues = sorted({message.queue for message in messages})
     named = [message.task_id for message in messages[:_MOST_NAMED]]
     with noted(database, "queue.remove", {"queue": ", ".join(queues), "task_ids": named}, context) as note:
-        removed, gone = [], []
+        removed: list[WaitingMessage] = []
+        gone: list[WaitingMessage] = []
         with broker.opened() as layout:
             for message in messages:
                 # One command is atomic by itself; it looks from the end that workers take from.

@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from earthgazer_core.stack.models import StartStep as CoreStep
 from earthgazer_tui.fleet.errors import FleetError, ReadOnlyError, UnavailableError
-from earthgazer_tui.fleet.live import capture_detail, captures, locations, runs, task_list, tasks
+from earthgazer_tui.fleet.live import capture_detail, captures, locations, runs, schedule, task_list, tasks
 from earthgazer_tui.fleet.live.options import LiveOptions
 from earthgazer_tui.fleet.live.runner import Runner
+from earthgazer_tui.fleet.live.schedule import ScheduleActions
 from earthgazer_tui.fleet.live.services import Services, resolve
 from earthgazer_tui.fleet.live.session import LiveSession
 from earthgazer_tui.fleet.live.stack_end import StackEnd
@@ -24,6 +25,7 @@ from earthgazer_tui.fleet.models import (
     CaptureDetail,
     CaptureRow,
     Freshness,
+    PeriodicTask,
     QuitChoice,
     RetryPlan,
     RunDetail,
@@ -157,6 +159,10 @@ class LiveFleet:
         session = self._open_session()
         return await self._runner.run(READ_S, session.task, task_id)
 
+    async def schedule(self) -> Sequence[PeriodicTask]:
+        """Return the periodic tasks by name."""
+        return await self._read(schedule.list_schedule)
+
     # ── imagery ───────────────────────────────────────────────────────────
     async def discover(self, location_ids: Sequence[int] | None = None) -> ActionResult:
         """Search the catalogue for new captures of these, or all active, locations."""
@@ -190,6 +196,19 @@ class LiveFleet:
     async def cancel_run(self, run_id: str) -> ActionResult:
         """Revoke all unfinished steps of a run, those yet to be published included."""
         return await self._act(self._changing().task_actions.cancel_run, run_id)
+
+    # ── schedule ──────────────────────────────────────────────────────────
+    async def run_scheduled(self, names: Sequence[str]) -> ActionResult:
+        """Send the tasks of these entries at once; their next runs by schedule stay."""
+        return await self._act(ScheduleActions(self._changing().services).run, names)
+
+    async def switch_scheduled(self, names: Sequence[str], *, is_enabled: bool) -> ActionResult:
+        """Switch these entries on or off."""
+        return await self._act(ScheduleActions(self._changing().services).switch, names, is_enabled)
+
+    async def set_interval(self, names: Sequence[str], seconds: float | None) -> ActionResult:
+        """Give these entries an interval of their own; None gives back what the code says."""
+        return await self._act(ScheduleActions(self._changing().services).set_interval, names, seconds)
 
     # ── workers ───────────────────────────────────────────────────────────
     async def grow_pool(self, hostname: str, n: int = 1) -> ActionResult:

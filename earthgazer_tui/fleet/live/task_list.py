@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import sqlalchemy.exc
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from earthgazer_core.operations.executions import Execution
 from earthgazer_core.operations.filter import Filter, matcher, parse
@@ -61,7 +62,7 @@ def list_tasks(
     # Events first: what ends between the two looks is then in the record.
     with state.lock:
         told = {task.task_id: (task_row(task, seen), _fields(task)) for task in state.recent}
-    found = _recorded(reader, filter_, limit, now)
+    found = reader.read(_search, filter_, limit, now)
     rows = []
     for execution in found:
         row = execution_row(execution)
@@ -77,10 +78,10 @@ def list_tasks(
     return tuple(heapq.nlargest(limit, rows, key=lambda row: row.at))
 
 
-def _recorded(reader: Reader, filter_: Filter, limit: int, now: datetime) -> tuple[Execution, ...]:
+def _search(session: Session, filter_: Filter, limit: int, now: datetime) -> tuple[Execution, ...]:
     try:
-        return reader.read(search_executions, filter_, limit=limit, now=now)
-    except sqlalchemy.exc.DBAPIError as error:
+        return search_executions(session, filter_, limit=limit, now=now)
+    except OperationalError as error:
         if getattr(error.orig, "pgcode", None) != _OUT_OF_TIME:
             raise
         raise RefusedError(

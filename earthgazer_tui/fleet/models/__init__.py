@@ -14,6 +14,7 @@ from earthgazer_tui.fleet.models.capture import (
     TimeSeries,
 )
 from earthgazer_tui.fleet.models.queue import QueueDepth
+from earthgazer_tui.fleet.models.schedule import PeriodicTask
 from earthgazer_tui.fleet.models.session import QuitChoice, StartStep, StepState, WorkInProgress
 from earthgazer_tui.fleet.models.snapshot import Alert, Badges, Counters, Service, ServiceState, Snapshot
 from earthgazer_tui.fleet.models.task import RetryMode, RetryOffer, StateChange, TaskDetail, TaskRow
@@ -31,6 +32,7 @@ __all__ = [
     "Counters",
     "Freshness",
     "IndexStatistics",
+    "PeriodicTask",
     "Preview",
     "QueueDepth",
     "QuitChoice",

@@ -90,8 +90,8 @@ async def test_the_recorded_are_listed(
 
 def test_events_are_ahead_of_the_record(database: Database, seen: Observations) -> None:
     with database.session() as session:
-        for task_id, state in (("t-1", "STARTED"), ("t-2", "FAILURE"), ("t-3", "STARTED")):
-            rows.execution(session, task_id, state=state, capture_id=7, attempt=2)
+        for task_id, status in (("t-1", "STARTED"), ("t-2", "FAILURE"), ("t-3", "STARTED")):
+            rows.execution(session, task_id, state=status, capture_id=7, attempt=2)
     after, before = (rows.NOW + timedelta(seconds=k) for k in (5, -5))
     state = EventsState(Names())
     common = {"hostname": "w1@test", "runtime": 1.5}
@@ -110,7 +110,7 @@ def test_events_are_ahead_of_the_record(database: Database, seen: Observations) 
     }  # fmt: skip
     assert (told["t-1"].capture_id, told["t-1"].attempt, told["t-1"].runtime_s) == (7, 2, 1.5)
     assert [row.task_id for row in list_tasks(reading, state, seen, "state:started")] == ["t-3"]
-    assert [row.task_id for row in list_tasks(reading, state, seen, "", 2)] == ["t-new", "t-1"]
+    assert {row.task_id for row in list_tasks(reading, state, seen, "", 2)} == {"t-new", "t-1"}
 
 
 def test_a_search_that_takes_too_long_says_what_to_do(
@@ -118,7 +118,7 @@ def test_a_search_that_takes_too_long_says_what_to_do(
 ) -> None:
     with database.session() as session:
         now = datetime.now(UTC)
-        for k in range(3000):
+        for k in range(800):
             rows.execution(session, f"t-{k}", updated_at=now, args_repr="x" * 900)
     monkeypatch.setattr(reader, "STATEMENT_TIMEOUT_S", 0.001)
     with pytest.raises(RefusedError, match="narrow the filter"):
