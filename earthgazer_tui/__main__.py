@@ -95,7 +95,9 @@ def main(
         )
 
     from earthgazer_tui.app import ConsoleApp
+    from earthgazer_tui.console_log import log_to_file
 
+    log_to_file()
     app = ConsoleApp(make_fleet, is_read_only=read_only, refresh_s=max(1.0, 1 / refresh))
     sys.exit(asyncio.run(run(app, mouse=mouse)))
 

@@ -10,7 +10,9 @@ from typing import ClassVar
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.worker import WorkerFailed
 
+from earthgazer_tui.console_log import log_path
 from earthgazer_tui.fleet.errors import FleetError, SettingsError
 from earthgazer_tui.fleet.models import QuitChoice
 from earthgazer_tui.fleet.protocol import Fleet
@@ -111,6 +113,15 @@ class ConsoleApp(App[None], inherit_bindings=False):
             self.failure = ""
             self._start.clear()
             self._open_fleet()
+
+    def _fatal_error(self) -> None:
+        """End with one line; Textual would print a traceback with the values of local variables."""
+        error = self._exception
+        if isinstance(error, WorkerFailed):
+            error = error.error
+        logger.critical("the console failed", exc_info=error)
+        self.failure = f"internal error ({type(error).__name__}); the traceback is in {log_path()}"
+        self._close_messages_no_wait()
 
     def action_interrupt(self) -> None:
         """Quit without a choice."""

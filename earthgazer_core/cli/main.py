@@ -15,6 +15,7 @@ GROUPS = {
     "captures": ("earthgazer_core.cli.captures", "Captures: discover, add, list, show."),
     "db": ("earthgazer_core.cli.db", "The database: migrations."),
     "doctor": ("earthgazer_core.cli.doctor", "What is wrong with the fleet, or with one task."),
+    "history": ("earthgazer_core.cli.history", "What ran over a span of time, and who did what."),
     "locations": ("earthgazer_core.cli.locations", "Watched places: add, list, show, update, remove."),
     "queues": ("earthgazer_core.cli.queues", "Queues: depth, unacknowledged, consumers."),
     "schedule": (

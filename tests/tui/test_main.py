@@ -55,6 +55,22 @@ fleet.work = WorkInProgress(is_embedded=True, other_consoles=0, running=1, waiti
 sys.exit(asyncio.run(run(ConsoleApp(lambda: fleet))))
 """
 
+FAILING_CONSOLE = """
+import asyncio, sys
+from earthgazer_tui.__main__ import run
+from earthgazer_tui.app import ConsoleApp
+from earthgazer_tui.console_log import log_to_file
+from tests.tui.scripted_fleet import ScriptedFleet
+
+class Fleet(ScriptedFleet):
+    async def captures(self, text="", limit=500):
+        secret = "hunter2"
+        raise ZeroDivisionError("a mistake of ours")
+
+log_to_file()
+sys.exit(asyncio.run(run(ConsoleApp(Fleet))))
+"""
+
 
 class Terminal:
     """A process on a terminal of 80×24."""
@@ -167,6 +183,21 @@ def test_waiting_for_running_tasks_can_be_cut_short(
             terminal.process.send_signal(ending)
         assert terminal.end() == 0
     assert closed.read_text() == closed_with
+
+
+def test_a_mistake_of_ours_is_one_line_and_its_traceback_is_in_the_log_without_values(tmp_path: Path) -> None:
+    with on_terminal("-c", FAILING_CONSOLE, HOME=str(tmp_path), XDG_STATE_HOME=str(tmp_path)) as terminal:
+        terminal.read_until(b"No alerts")
+        os.write(terminal.master, b"2")
+        assert terminal.end() == 1
+        assert is_restored(terminal.output)
+    after = terminal.output[terminal.output.rfind(b"\x1b[?1049l") :].decode()
+    assert "internal error (ZeroDivisionError)" in after
+    assert "Traceback" not in after
+    [log] = tmp_path.rglob("console.log")
+    assert "a mistake of ours" in log.read_text()
+    assert "hunter2" not in log.read_text()
+    assert log.stat().st_mode & 0o077 == 0
 
 
 def test_a_dropped_link_closes_the_fleet(tmp_path: Path) -> None:

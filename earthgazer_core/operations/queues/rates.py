@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from earthgazer_core.db.tables import TaskExecutionRow
 from earthgazer_core.operations.broker import BrokerSnapshot
@@ -36,29 +37,13 @@ class QueueRate:
 
 def queue_rates(session: Session, span: timedelta = timedelta(minutes=5)) -> tuple[QueueRate, ...]:
     """Return the rates of all queues that the flight recorder saw messages of, by name."""
-    row, since = TaskExecutionRow, datetime.now(UTC) - span
-    sent = dict(
-        session.execute(
-            select(row.queue, func.count())
-            .where(row.sent_at > since, row.queue.is_not(None))
-            .group_by(row.queue)
-        )
-        .tuples()
-        .all()
-    )
-    ended = dict(
-        session.execute(
-            select(row.queue, func.count())
-            .where(row.finished_at > since, row.queue.is_not(None))
-            .group_by(row.queue)
-        )
-        .tuples()
-        .all()
-    )
+    since = datetime.now(UTC) - span
+    sent = _counts(session, TaskExecutionRow.sent_at, since)
+    ended = _counts(session, TaskExecutionRow.finished_at, since)
     seconds = span.total_seconds()
     return tuple(
         QueueRate(name, sent.get(name, 0) / seconds, ended.get(name, 0) / seconds)
-        for name in sorted({str(name) for name in (*sent, *ended)})
+        for name in sorted(sent.keys() | ended.keys())
     )
 
 
@@ -106,6 +91,14 @@ class DepthHistory:
         if change is None or not samples:
             return None
         return time_to_drain_s(samples[-1][1], max(change, 0.0), max(-change, 0.0))
+
+
+def _counts(session: Session, column: InstrumentedAttribute[Any], since: datetime) -> dict[str, int]:
+    queue = TaskExecutionRow.queue
+    rows = session.execute(
+        select(queue, func.count()).where(column > since, queue.is_not(None)).group_by(queue)
+    )
+    return {str(name): int(count) for name, count in rows}
 
 
 def _since(samples: Iterable[tuple[float, int]], start: float) -> Iterable[tuple[float, int]]:

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from earthgazer_core.db.session import Database
+from earthgazer_core.errors import InvalidInputError, RefusedError
+from earthgazer_core.operations import audit, history
+from earthgazer_core.operations.history import GroupBy, list_actions, read_history
+from tests.tui.fleet import rows
+
+HOUR = timedelta(hours=1)
+
+
+def fill(database: Database) -> None:
+    """Write 100 executions of one task, and some of others, within the last hour."""
+    with database.session() as session:
+        for k in range(100):
+            end = rows.NOW - timedelta(minutes=30)
+            rows.execution(
+                session, f"a-{k}", name="app.a", queue="io", state="FAILURE" if k < 5 else "SUCCESS",
+                sent_at=end - timedelta(seconds=20), started_at=end - timedelta(seconds=k / 10),
+                finished_at=end, updated_at=end, runtime_s=None if k % 2 else k / 10,
+            )  # fmt: skip
+        end = rows.NOW - timedelta(minutes=5)
+        rows.execution(session, "b", name="app.b", state="REVOKED", finished_at=end, updated_at=end)
+        rows.execution(session, "late", name="app.a", finished_at=rows.NOW - 2 * HOUR, updated_at=end)
+        rows.execution(
+            session, "body", name="app.body", state="FAILURE", blocked_by="a-1", finished_at=end,
+            updated_at=end,
+        )  # fmt: skip
+        rows.execution(session, "running", name="app.a", state="STARTED", started_at=end)
+        rows.execution(
+            session, "eta", name="app.eta", queue="io", sent_at=end - HOUR, eta=end - timedelta(seconds=9),
+            started_at=end - timedelta(seconds=2), finished_at=end, updated_at=end,
+        )  # fmt: skip
+
+
+def test_counts_failures_and_times_by_task(database: Database) -> None:
+    fill(database)
+    with database.session() as session:
+        found = read_history(session, rows.NOW - HOUR, rows.NOW)
+    assert [(one.name, one.count, one.failed, one.revoked) for one in found.groups] == [
+        ("app.a", 100, 5, 0), ("app.b", 1, 0, 1), ("app.eta", 1, 0, 0),
+    ]  # fmt: skip
+    assert (found.total.name, found.total.count, found.total.failed) == (None, 102, 5)
+    a, b, eta = found.groups
+    # Linear between the values next to each share: 0.0, 0.1 … 9.9.
+    assert (a.run.p50, a.run.p95, a.run.p99) == pytest.approx((4.95, 9.405, 9.801))
+    assert (a.wait.p50, a.wait.p99) == pytest.approx((15.05, 19.901))
+    assert a.failed_percent == 5.0
+    assert (b.run.p50, b.wait.p50) == (None, None)
+    assert (eta.run.p50, eta.wait.p50) == pytest.approx((2.0, 7.0))
+
+
+def test_throughput_has_a_slot_for_each_while(database: Database) -> None:
+    fill(database)
+    with database.session() as session:
+        found = read_history(session, rows.NOW - HOUR, rows.NOW)
+    assert found.slot_s == 60
+    assert [(slot.at, slot.count, slot.failed) for slot in found.groups[0].ended if slot.count] == [
+        (rows.NOW - timedelta(minutes=30), 100, 5)
+    ]
+    assert len(found.total.ended) == 61
+    assert sum(slot.count for slot in found.total.ended) == 102
+
+
+@pytest.mark.parametrize("days", [1, 7, 30, 4000])
+def test_any_span_has_a_bounded_number_of_slots(database: Database, days: int) -> None:
+    with database.session() as session:
+        found = read_history(session, rows.NOW - timedelta(days=days), rows.NOW)
+    assert found.groups == ()
+    assert (found.total.count, found.total.failed_percent, found.total.run.p50) == (0, None, None)
+    assert 24 <= len(found.total.ended) <= 2 + max(history.MOST_SLOTS, days / 28)
+
+
+def test_queues_are_counted_the_unknown_one_too(database: Database) -> None:
+    fill(database)
+    with database.session() as session:
+        found = read_history(session, rows.NOW - HOUR, rows.NOW, by=GroupBy.QUEUE)
+    assert [(one.name, one.is_total, one.count) for one in found.groups] == [
+        ("io", False, 101),
+        (None, False, 1),
+    ]
+    assert sum(slot.count for slot in found.groups[1].ended) == 1
+
+
+def test_an_empty_span_and_one_that_takes_too_long_are_refused(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.session() as session, pytest.raises(InvalidInputError, match="begin before it ends"):
+        read_history(session, rows.NOW, rows.NOW)
+    fill(database)
+    monkeypatch.setattr(history, "STATEMENT_TIMEOUT_S", 0.001)
+    monkeypatch.setattr(history, "_groups", lambda *_: text("SELECT pg_sleep(5)"))
+    with pytest.raises(RefusedError, match="a shorter span"), database.session() as session:
+        read_history(session, rows.NOW - HOUR, rows.NOW)
+
+
+def test_the_audit_is_told_newest_first_and_searched(database: Database) -> None:
+    audit.record(database, "task.retry", {"task_ids": ["t-1"]}, "done", {"attempt": 2})
+    audit.record(database, "queue.purge", {"queue": "Steps"}, "refused", {"reason": "paused"})
+    with database.session() as session:
+        newest, oldest = list_actions(session)
+        assert (newest.action, newest.outcome, newest.target) == (
+            "queue.purge",
+            "refused",
+            {"queue": "Steps"},
+        )
+        assert (oldest.who, oldest.origin) == audit.who()
+        assert [one.action for one in list_actions(session, words="steps REFUSED")] == ["queue.purge"]
+        assert [one.action for one in list_actions(session, words="t-1")] == ["task.retry"]
+        assert list_actions(session, since=newest.at + timedelta(seconds=1)) == ()
+        assert list_actions(session, limit=1) == (newest,)
