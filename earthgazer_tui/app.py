@@ -116,7 +116,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
 
     def _fatal_error(self) -> None:
         """End with one line; Textual would print a traceback with the values of local variables."""
-        error = self._exception
+        error: BaseException | None = self._exception
         if isinstance(error, WorkerFailed):
             error = error.error
         logger.critical("the console failed", exc_info=error)
