@@ -63,9 +63,9 @@ class Database:
             with self._sessions.begin() as session:
                 yield session
         except DBAPIError as error:
-            reason = (
-                str(error.orig).strip().splitlines()[-1] if str(error.orig).strip() else type(error).__name__
-            )
+            words = str(error.orig).strip()
+            # what follows the first line is Postgres' hint
+            reason = words.splitlines()[0] if words else type(error).__name__
             if is_unavailable(error):
                 raise ServiceUnavailableError(f"database unavailable: {reason}") from error
             if isinstance(error, OperationalError):
