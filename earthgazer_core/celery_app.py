@@ -61,7 +61,11 @@ class EarthGazerApp(Celery):
         # here, because a command that publishes nothing needs no recorder
         from earthgazer_core import recorder
 
-        recorder.install(self, self.settings.recorder, self.settings.database)
+        settings = self.settings
+        spool_path = settings.recorder.spool_path or settings.storage.data_path / "spool"
+        recorder.install(
+            self, settings.recorder.model_copy(update={"spool_path": spool_path}), settings.database
+        )
 
 
 def _forget_results(app_ref: weakref.ref[EarthGazerApp]) -> None:

@@ -144,7 +144,7 @@ class RecorderSettings(_Group):
     enabled: bool = True
     """Whether executions are recorded."""
     spool_path: Path | None = None
-    """Directory of the spool while the database is away; under ``data_path`` if unset."""
+    """Directory of the spool while the database is away; ``spool`` under ``data_path`` if unset."""
     spool_max_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
     """Bytes of the spool of one process; what doesn't fit is counted as dropped."""
     flush_interval_s: float = Field(default=0.25, gt=0)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import closing
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from earthgazer_core.cli.context import CliContext
+from earthgazer_core.cli.moments import moment
 from earthgazer_core.cli.output import DONE, FAILED, emit, json_option, note, table
-from earthgazer_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from earthgazer_core.operations.executions import ExecutionDetail
     from earthgazer_core.operations.retry import Retrier
-
-_SPAN = re.compile(r"(\d+)([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @click.group()
@@ -47,7 +42,7 @@ def list_(
         found = list_executions(
             session,
             states=[state.upper() for state in states],
-            since=None if since is None else _moment(since),
+            since=None if since is None else moment(since, "--since"),
             name=name,
             run_id=run_id,
             capture_id=capture_id,
@@ -148,18 +143,6 @@ def _retrier(context: CliContext) -> Retrier:
 
     key = context.settings.recorder.encryption_key
     return Retrier(context.database, context.app, encryption_key=key.get_secret_value() if key else None)
-
-
-def _moment(text: str) -> datetime:
-    """Return the moment that a span before now, or a time, names."""
-    span = _SPAN.fullmatch(text.strip().lower())
-    if span is not None:
-        return datetime.now(UTC) - timedelta(**{_UNITS[span[2]]: int(span[1])})
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInputError(f"--since {text!r}: expected 30s, 30m, 2h, 1d or an ISO 8601 time") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _first_line(text: str | None) -> str:

@@ -102,6 +102,8 @@ class History:
 class OperatorAction:
     """What an operator did."""
 
+    number: int
+    """Grows with time."""
     at: datetime
     """Aware UTC."""
     who: str
@@ -187,7 +189,15 @@ def list_actions(
         query = query.where(or_(*(func.strpos(func.lower(one), word.lower()) > 0 for one in searched)))
     return tuple(
         OperatorAction(
-            one.at, one.who, one.origin, one.context, one.action, one.target, one.outcome, one.detail
+            number=one.id,
+            at=one.at,
+            who=one.who,
+            origin=one.origin,
+            context=one.context,
+            action=one.action,
+            target=one.target,
+            outcome=one.outcome,
+            detail=one.detail,
         )
         for one in session.scalars(query)
     )

@@ -21,8 +21,35 @@ from earthgazer_core.errors import RasterError
 CACHE_BYTES = 64 << 20
 """GDAL's block cache for the whole process; its default of 5 % of RAM was most of the memory measured."""
 
-_filters = threading.Lock()
-"""Warning filters belong to the whole process, so one thread at a time changes them."""
+
+class _QuietScope:
+    """Silences the warning from the first who enters until the last has left, in whatever order.
+
+    Filters belong to the whole process: were they saved and restored by each thread, as rasterio does
+    while it resamples, one would restore them under another.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._saved = warnings.catch_warnings()
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._saved.__exit__(None, None, None)
+
+
+_quiet = _QuietScope()
 
 
 def gdal_environment() -> rasterio.Env:
@@ -38,9 +65,11 @@ def gdal_environment() -> rasterio.Env:
 @contextmanager
 def without_georeference_warnings() -> Iterator[None]:
     """Let files without georeference pass: they are judged where a place on Earth is asked for."""
-    with _filters, warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+    _quiet.enter()
+    try:
         yield
+    finally:
+        _quiet.leave()
 
 
 @contextmanager

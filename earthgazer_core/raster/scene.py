@@ -14,7 +14,7 @@ from rasterio.windows import Window
 
 from earthgazer_core.domain.bbox import BBox
 from earthgazer_core.errors import InvalidInputError
-from earthgazer_core.raster.dataset import gdal_environment
+from earthgazer_core.raster.dataset import gdal_environment, without_georeference_warnings
 from earthgazer_core.raster.grid import Grid, crop_window
 from earthgazer_core.raster.reading import Band, BandReader, Block, inspect, reference_band, windows
 from earthgazer_core.raster.source import BandSource
@@ -136,7 +136,8 @@ def for_each_window(
                     local.reader = reader
                 return work(local.reader.read(window))
 
-        with _pool(threads) as pool:
+        # From outside the threads: rasterio itself changes the filters in each of them, and unprotected.
+        with without_georeference_warnings(), _pool(threads) as pool:
             ahead: deque[tuple[Window, Future[T]]] = deque()
             upcoming = iter(todo)
             for done in range(len(todo)):

@@ -177,6 +177,15 @@ class ShowSchedule(ModeCommand):
     short = "Sche"
 
 
+class ShowHistory(ModeCommand):
+    """What ran over a span of time: counts, failures, run and wait times; and who did what."""
+
+    mode = "history"
+    key = "9"
+    title = "History"
+    short = "Hist"
+
+
 MODES: tuple[type[ModeCommand], ...] = (
     ShowOverview,
     ShowCaptures,
@@ -186,5 +195,6 @@ MODES: tuple[type[ModeCommand], ...] = (
     ShowWorkers,
     ShowTasks,
     ShowSchedule,
+    ShowHistory,
 )
 """In the order of their keys."""

@@ -7,6 +7,7 @@ only :class:`~earthgazer_tui.fleet.errors.FleetError`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
 from typing import Protocol
 
 from earthgazer_tui.fleet.models import (
@@ -14,6 +15,8 @@ from earthgazer_tui.fleet.models import (
     CaptureDetail,
     CaptureRow,
     Freshness,
+    History,
+    OperatorAction,
     PeriodicTask,
     QuitChoice,
     RetryPlan,
@@ -84,6 +87,12 @@ class Fleet(Protocol):
 
     async def schedule(self) -> Sequence[PeriodicTask]:
         """Return the periodic tasks by name."""
+
+    async def history(self, span: timedelta, by: str = "task") -> History:
+        """Return what ended within the span before now, counted by ``task`` or by ``queue``."""
+
+    async def actions(self, text: str = "", limit: int = 500) -> Sequence[OperatorAction]:
+        """Return what operators did, where the words of ``text`` are somewhere in it, newest first."""
 
     # ── imagery ───────────────────────────────────────────────────────────
     async def discover(self, location_ids: Sequence[int] | None = None) -> ActionResult:

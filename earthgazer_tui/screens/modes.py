@@ -18,6 +18,7 @@ SCREENS = {
     "workers": "WorkersScreen",
     "tasks": "TasksScreen",
     "schedule": "ScheduleScreen",
+    "history": "HistoryScreen",
 }
 
 

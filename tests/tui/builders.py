@@ -14,7 +14,11 @@ from earthgazer_tui.fleet.models import (
     CaptureRow,
     Counters,
     Freshness,
+    History,
+    HistoryGroup,
     IndexStatistics,
+    OperatorAction,
+    Percentiles,
     PeriodicTask,
     Preview,
     QueueDepth,
@@ -158,6 +162,46 @@ def a_periodic_task(name: str = "discover-active-locations", **changes: Any) -> 
         "total_runs": 41,
     }
     return PeriodicTask(name=name, **(values | changes))
+
+
+def a_group(name: str = "earthgazer.cpu.compute_ndvi", **changes: Any) -> HistoryGroup:
+    throughput = tuple((k * 7) % 13 for k in range(97))
+    failures = tuple(int(k % 24 == 5) for k in range(97))
+    values: dict[str, Any] = {
+        "is_total": False,
+        "count": sum(throughput),
+        "failed": sum(failures),
+        "failed_percent": 100 * sum(failures) / sum(throughput),
+        "run": Percentiles(1.4, 3.8, 12.2),
+        "wait": Percentiles(0.3, 95.0, None),
+        "throughput": throughput,
+        "failures": failures,
+    }
+    return HistoryGroup(name=name, **(values | changes))
+
+
+def a_history(**changes: Any) -> History:
+    values: dict[str, Any] = {
+        "since": ago(hours=24),
+        "until": NOW,
+        "slot_s": 900.0,
+        "groups": (a_group("all", is_total=True), a_group(), a_group("earthgazer.io.download_bands")),
+    }
+    return History(**(values | changes))
+
+
+def an_action(number: int = 1, **changes: Any) -> OperatorAction:
+    values: dict[str, Any] = {
+        "at": ago(minutes=number),
+        "who": "maria",
+        "origin": "ssh 10.0.0.7:51022",
+        "context": "embedded",
+        "action": "task.retry",
+        "target": "task ids t-1 t-2",
+        "outcome": "done",
+        "detail": "attempt 2",
+    }
+    return OperatorAction(number=number, **(values | changes))
 
 
 def a_run(run_id: str = "run-1", **changes: Any) -> RunRow:

@@ -128,6 +128,8 @@ def busy_fleet() -> ScriptedFleet:
     fleet.failed_rows = [make.a_failure(f"t-bad-{k}", at=make.ago(minutes=k)) for k in range(12)]
     fleet.task_rows = [*fleet.snapshot.recent, *fleet.failed_rows]
     fleet.task_details = {row.task_id: make.a_task_detail(row) for row in fleet.task_rows}
+    fleet.histories = {"task": make.a_history(), "queue": make.a_history()}
+    fleet.action_rows = [make.an_action(k) for k in range(30)]
     fleet.schedule_rows = [
         make.a_periodic_task(),
         make.a_periodic_task("health-check", timing="every 60 s", interval_s=60.0, is_late=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from earthgazer_tui.fleet.errors import FleetError, NotFoundError
@@ -12,6 +13,8 @@ from earthgazer_tui.fleet.models import (
     CaptureDetail,
     CaptureRow,
     Freshness,
+    History,
+    OperatorAction,
     PeriodicTask,
     QuitChoice,
     RetryPlan,
@@ -48,6 +51,8 @@ class ScriptedFleet:
         self.failed_rows: list[TaskRow] = []
         self.task_rows: list[TaskRow] = []
         self.schedule_rows: list[PeriodicTask] = []
+        self.histories: dict[str, History] = {}
+        self.action_rows: list[OperatorAction] = []
         self.task_details: dict[str, TaskDetail] = {}
         self.work = WorkInProgress(is_embedded=True, other_consoles=0, running=0, waiting=0)
         self.start_steps: list[StartStep] = [StartStep("Valkey", StepState.READY, "", 0.1)]
@@ -121,6 +126,14 @@ class ScriptedFleet:
     async def schedule(self) -> Sequence[PeriodicTask]:
         self._ask("schedule")
         return list(self.schedule_rows)
+
+    async def history(self, span: timedelta, by: str = "task") -> History:
+        self._ask("history", span, by)
+        return self.histories.get(by) or builders.a_history(groups=())
+
+    async def actions(self, text: str = "", limit: int = 500) -> Sequence[OperatorAction]:
+        self._ask("actions", text)
+        return [row for row in self.action_rows if text.casefold() in repr(row).casefold()][:limit]
 
     async def discover(self, location_ids: Sequence[int] | None = None) -> ActionResult:
         return self._do("discover", None if location_ids is None else tuple(location_ids))

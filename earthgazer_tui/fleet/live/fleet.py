@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -12,7 +13,16 @@ from sqlalchemy.orm import Session
 
 from earthgazer_core.stack.models import StartStep as CoreStep
 from earthgazer_tui.fleet.errors import FleetError, ReadOnlyError, UnavailableError
-from earthgazer_tui.fleet.live import capture_detail, captures, locations, runs, schedule, task_list, tasks
+from earthgazer_tui.fleet.live import (
+    capture_detail,
+    captures,
+    history,
+    locations,
+    runs,
+    schedule,
+    task_list,
+    tasks,
+)
 from earthgazer_tui.fleet.live.options import LiveOptions
 from earthgazer_tui.fleet.live.runner import Runner
 from earthgazer_tui.fleet.live.schedule import ScheduleActions
@@ -25,6 +35,8 @@ from earthgazer_tui.fleet.models import (
     CaptureDetail,
     CaptureRow,
     Freshness,
+    History,
+    OperatorAction,
     PeriodicTask,
     QuitChoice,
     RetryPlan,
@@ -46,6 +58,8 @@ logger = logging.getLogger(__name__)
 
 READ_S = 12.0
 """Longest wait for a reading from the database."""
+COUNT_S = 40.0
+"""Longest wait for the history of a long span; the server has limits of its own."""
 ACT_S = 30.0
 """Longest wait for something that changes the fleet."""
 START_S = 130.0
@@ -162,6 +176,15 @@ class LiveFleet:
     async def schedule(self) -> Sequence[PeriodicTask]:
         """Return the periodic tasks by name."""
         return await self._read(schedule.list_schedule)
+
+    async def history(self, span: timedelta, by: str = "task") -> History:
+        """Return what ended within the span before now, counted by ``task`` or by ``queue``."""
+        reader = self._open_session().reader
+        return await self._runner.run(COUNT_S, partial(reader.read, history.read_history, span, by))
+
+    async def actions(self, text: str = "", limit: int = 500) -> Sequence[OperatorAction]:
+        """Return what operators did, newest first."""
+        return await self._read(history.list_actions, text, limit)
 
     # ── imagery ───────────────────────────────────────────────────────────
     async def discover(self, location_ids: Sequence[int] | None = None) -> ActionResult:

@@ -13,6 +13,7 @@ from earthgazer_tui.fleet.models.capture import (
     StageState,
     TimeSeries,
 )
+from earthgazer_tui.fleet.models.history import History, HistoryGroup, OperatorAction, Percentiles
 from earthgazer_tui.fleet.models.queue import QueueDepth
 from earthgazer_tui.fleet.models.schedule import PeriodicTask
 from earthgazer_tui.fleet.models.session import QuitChoice, StartStep, StepState, WorkInProgress
@@ -31,7 +32,11 @@ __all__ = [
     "CaptureRow",
     "Counters",
     "Freshness",
+    "History",
+    "HistoryGroup",
     "IndexStatistics",
+    "OperatorAction",
+    "Percentiles",
     "PeriodicTask",
     "Preview",
     "QueueDepth",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fnmatch
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from earthgazer_core.celery_app import QUEUES, ROUTES, TASK_MODULES, EarthGazerApp, configuration, make_app
 from earthgazer_core.errors import InvalidInputError
-from earthgazer_core.settings import CelerySettings, EarthGazerSettings, RecorderSettings
+from earthgazer_core.recorder.install import recorders
+from earthgazer_core.settings import CelerySettings, DatabaseSettings, EarthGazerSettings, RecorderSettings
 
 
 @pytest.fixture
@@ -87,6 +89,26 @@ def test_task_modules_import_no_raster_library_before_the_fork() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("given", [None, "elsewhere"])
+def test_records_wait_for_the_database_beside_other_data(
+    settings: EarthGazerSettings, tmp_path: Path, given: str | None
+) -> None:
+    """The database is away: where the record goes to is seen on disk."""
+    chosen = settings.model_copy(
+        update={
+            "database": DatabaseSettings(host=str(tmp_path / "nobody")),
+            "recorder": RecorderSettings(spool_path=tmp_path / given if given else None),
+        }
+    )
+    made = make_app(chosen)
+    made.send_task("earthgazer.default.nothing")
+    for recorder in recorders(made):
+        recorder.close()
+    made.close()
+    directory = tmp_path / given if given else settings.storage.data_path / "spool"
+    assert [path.suffix for path in directory.iterdir()] == [".jsonl"]
 
 
 @pytest.mark.parametrize(

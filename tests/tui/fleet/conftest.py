@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from celery import Celery
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -25,6 +26,12 @@ def wait_for(condition: Callable[[], Any], timeout_s: float = 20.0, what: str = 
             raise AssertionError(f"{what or condition} did not come true in {timeout_s} s")
         time.sleep(0.02)
     return value
+
+
+def listeners(client: redis.Redis) -> int:
+    """Return how many connections subscribe to channels of the client's own logical database."""
+    database = str(client.connection_pool.connection_kwargs["db"])
+    return sum(one["db"] == database and one["psub"] != "0" for one in client.client_list())
 
 
 class ForeignFleet:

@@ -122,7 +122,7 @@ def test_a_flood_is_counted_whole_and_kept_within_bounds(
     stream = EventStream(foreign.app, state, lambda: None)
     stream.start()
     wait_for(lambda: stream.is_listening)
-    wait_for(lambda: redis_client.pubsub_numpat() == 1)
+    wait_for(lambda: listeners(redis_client) == 1)
     tasks = 20_000
     database = redis_client.connection_pool.connection_kwargs["db"]
     pipeline = redis_client.pipeline(transaction=False)

@@ -18,7 +18,7 @@ from earthgazer_tui.fleet.errors import FleetError, ReadOnlyError, RefusedError,
 from earthgazer_tui.fleet.live import workers_view
 from earthgazer_tui.fleet.live.fleet import LiveFleet, LiveOptions
 from earthgazer_tui.fleet.models import RetryMode, ServiceState, Snapshot, Worker, WorkerState
-from tests.tui.fleet.conftest import ForeignFleet, wait_for
+from tests.tui.fleet.conftest import ForeignFleet, listeners, wait_for
 from tests.tui.fleet.watching import until
 
 pytestmark = pytest.mark.fleet
@@ -306,12 +306,11 @@ async def _say_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 async def test_closing_leaves_nothing_in_the_broker(
     foreign: ForeignFleet, fleet: LiveFleet, redis_client: redis.Redis
 ) -> None:
-    before = redis_client.pubsub_numpat()
     await until(fleet, lambda s: s.broker.state is ServiceState.UP)
-    await asyncio.to_thread(wait_for, lambda: redis_client.pubsub_numpat() == before + 1)
+    await asyncio.to_thread(wait_for, lambda: listeners(redis_client) == 1)
     await fleet.enable_events()
     await fleet.close(None)
     assert not [
         key for key in redis_client.keys("*") if b"reply.celery.pidbox" in key and b"binding" not in key
     ]
-    await asyncio.to_thread(wait_for, lambda: redis_client.pubsub_numpat() == before)
+    await asyncio.to_thread(wait_for, lambda: listeners(redis_client) == 0)

@@ -17,10 +17,10 @@ pytestmark = pytest.mark.fleet
 def test_exactly_what_was_shown_goes_and_what_workers_hold_stays(fleet: TunedFleet, layout: str) -> None:
     fleet.configure(broker_transport_options=LAYOUTS[layout])
     fleet.start_worker(concurrency=1)
+    later = fleet.send(0, countdown=600)
+    fleet.holds(1)
     running = str(fleet.app.tasks["steps.wait"].delay("go").id)
     fleet.until(running, "PROGRESS")
-    later = fleet.send(0, countdown=600)
-    fleet.holds(2)
     # Nothing more is taken: the only process is busy.
     ids = [fleet.send(number, priority=9) for number in range(2, 6)]
     urgent = fleet.send(7, priority=0)

@@ -1,0 +1,76 @@
+"""History and audit from the database, as shown; blocks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from earthgazer_core.operations import history as operations
+from earthgazer_tui.fleet.live import sanitise
+from earthgazer_tui.fleet.models import History, HistoryGroup, OperatorAction, Percentiles
+
+_MOST_ITEMS = 3
+"""Members of a list that are named."""
+
+
+def read_history(session: Session, span: timedelta, by: str) -> History:
+    """Return what ended within the span before now, by ``task`` or ``queue``."""
+    found = operations.read_history(session, datetime.now(UTC) - span, by=operations.GroupBy(by))
+    groups = tuple(_group(group) for group in (found.total, *found.groups))
+    return History(found.since, found.until, found.slot_s, groups)
+
+
+def list_actions(session: Session, text: str = "", limit: int = 500) -> tuple[OperatorAction, ...]:
+    """Return what operators did, newest first."""
+    return tuple(
+        OperatorAction(
+            number=action.number,
+            at=action.at,
+            who=sanitise.name(action.who),
+            origin=sanitise.name(action.origin or ""),
+            context=sanitise.name(action.context or ""),
+            action=sanitise.name(action.action),
+            target=words(action.target),
+            outcome=sanitise.name(action.outcome),
+            detail=words(action.detail),
+        )
+        for action in operations.list_actions(session, words=text, limit=limit)
+    )
+
+
+def words(values: Mapping[str, Any]) -> str:
+    """Return what was noted in one line for people: ``queue steps, n 3``."""
+    parts = [f"{name.replace('_', ' ')} {_value(value)}" for name, value in values.items()]
+    return sanitise.url(", ".join(parts))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        more = len(value) - _MOST_ITEMS
+        shown = " ".join(_value(one) for one in value[:_MOST_ITEMS]) or "none"
+        return shown + (f" and {more} more" if more > 0 else "")
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _group(group: operations.Group) -> HistoryGroup:
+    return HistoryGroup(
+        name="all" if group.is_total else sanitise.name(group.name or "(unknown)"),
+        is_total=group.is_total,
+        count=group.count,
+        failed=group.failed,
+        failed_percent=group.failed_percent,
+        run=_percentiles(group.run),
+        wait=_percentiles(group.wait),
+        throughput=tuple(slot.count for slot in group.ended),
+        failures=tuple(slot.failed for slot in group.ended),
+    )
+
+
+def _percentiles(took: operations.Percentiles) -> Percentiles:
+    return Percentiles(took.p50, took.p95, took.p99)
