@@ -40,9 +40,7 @@ class Case:
 
     def process_arguments(self, capture_id: int, expected: Mapping[str, Any]) -> list[str]:
         """Return the arguments of ``earthgazer`` that process it."""
-        bounds = expected.get("bounds")
-        crop = [f"--bbox={','.join(str(edge) for edge in bounds)}"] if bounds else []
-        return ["workflows", "process", str(capture_id), *crop, "--wait", "--json"]
+        return ["workflows", "process", str(capture_id), *crop_arguments(expected), "--wait", "--json"]
 
 
 _19TBG = "sentinel2/19TBG_native10m"
@@ -91,6 +89,12 @@ def load_expected(data: Path) -> dict[str, Any]:
     """Return the cases of ``expected.json`` by name."""
     cases: dict[str, Any] = json.loads((data / "expected.json").read_text())["cases"]
     return cases
+
+
+def crop_arguments(expected: Mapping[str, Any]) -> list[str]:
+    """Return the option that crops as the case says, nothing where it takes the whole image."""
+    bounds = expected.get("bounds")
+    return [f"--bbox={','.join(str(edge) for edge in bounds)}"] if bounds else []
 
 
 def coarse(histogram: Mapping[str, Any]) -> list[int]:

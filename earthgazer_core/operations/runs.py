@@ -187,7 +187,9 @@ def _steps(session: Session, run_ids: Sequence[str]) -> Mapping[str, list[_Step]
 def _summary(run: WorkflowRunRow, steps: Sequence[_Step]) -> RunSummary:
     done = sum(step.state in _DONE for step in steps)
     failed = sum(step.state in _FAILED and not step.is_blocked for step in steps)
-    running = sum(step.state in _RUNNING for step in steps)
+    # What would have taken the place of a replaced task will never come in a cancelled run.
+    live = _RUNNING - {"REPLACED"} if run.cancelled_at is not None else _RUNNING
+    running = sum(step.state in live for step in steps)
     waiting = sum(step.state == "PENDING" for step in steps)
     future = sum(step.state == FUTURE for step in steps)
     state = _state(run, done=done, failed=failed, running=running, waiting=waiting, future=future)
@@ -295,6 +297,8 @@ def _error(step: _Step, header: Sequence[_Step], *, is_cancelled: bool) -> str:
         if failed is not None:
             return f"blocked by {failed.task_id}"
         return "cancelled" if is_cancelled else ""
+    if execution.state == "REPLACED" and is_cancelled:
+        return "cancelled"
     if execution.state not in _FAILED and execution.state != "RETRY":
         return ""
     message = (execution.error_message or "").strip().splitlines()

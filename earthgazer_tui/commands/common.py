@@ -186,6 +186,15 @@ class ShowHistory(ModeCommand):
     short = "Hist"
 
 
+class ShowDoctor(ModeCommand):
+    """What is wrong with the fleet, with evidence and what mends it."""
+
+    mode = "doctor"
+    key = "0"
+    title = "Doctor"
+    short = "Doct"
+
+
 MODES: tuple[type[ModeCommand], ...] = (
     ShowOverview,
     ShowCaptures,
@@ -196,5 +205,6 @@ MODES: tuple[type[ModeCommand], ...] = (
     ShowTasks,
     ShowSchedule,
     ShowHistory,
+    ShowDoctor,
 )
 """In the order of their keys."""

@@ -14,6 +14,9 @@ from earthgazer_tui.fleet.models import (
     ActionResult,
     CaptureDetail,
     CaptureRow,
+    CheckProgress,
+    Diagnosis,
+    Finding,
     Freshness,
     History,
     OperatorAction,
@@ -93,6 +96,13 @@ class Fleet(Protocol):
 
     async def actions(self, text: str = "", limit: int = 500) -> Sequence[OperatorAction]:
         """Return what operators did, where the words of ``text`` are somewhere in it, newest first."""
+
+    # ── doctor ────────────────────────────────────────────────────────────
+    async def diagnose(self, report: Callable[[CheckProgress], None]) -> Diagnosis:
+        """Return what is wrong with the fleet; ``report`` is called on the event loop meanwhile."""
+
+    async def explain(self, task_id: str) -> Sequence[Finding]:
+        """Return why a task is not done, the worst reason first; nothing for one that ended well."""
 
     # ── imagery ───────────────────────────────────────────────────────────
     async def discover(self, location_ids: Sequence[int] | None = None) -> ActionResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import shorten
 from typing import Any
 
 from textual.screen import Screen
@@ -18,6 +19,9 @@ from earthgazer_tui.screens.replies import Replies
 
 REPLIES_IN_TOAST = 3
 """Up to so many workers' answers fit into a notification."""
+
+TOAST_WIDTH = 60
+"""Characters of one answer in a notification; the audit has all of it."""
 
 
 async def carry_out(
@@ -73,7 +77,9 @@ async def _tell(screen: Screen[Any], command: FleetCommand[Any], result: ActionR
         return
     lines = [result.summary]
     if len(result.replies) <= REPLIES_IN_TOAST:
-        lines += [f"{reply.worker}: {reply.text}" for reply in result.replies]
+        lines += [
+            f"{reply.worker}: {shorten(reply.text, TOAST_WIDTH, placeholder='…')}" for reply in result.replies
+        ]
     screen.notify(
         "\n".join(lines),
         title=command.title,

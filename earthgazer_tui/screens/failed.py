@@ -13,9 +13,10 @@ from textual.content import Content
 from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command
+from earthgazer_tui.commands.doctor import ExplainTask
 from earthgazer_tui.commands.failed import DismissTasks, OpenTask, RetryTasks, RevokeTasks, TerminateTasks
 from earthgazer_tui.fleet.models import TaskRow
-from earthgazer_tui.screens.base import FleetScreen
+from earthgazer_tui.screens.explaining import ExplainingScreen
 from earthgazer_tui.screens.task_detail import TaskDetailScreen
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.line_table import LineTable
@@ -75,7 +76,7 @@ COLUMNS: tuple[Column[FailedLine], ...] = (
 )
 
 
-class FailedScreen(FleetScreen):
+class FailedScreen(ExplainingScreen):
     """The list of failures, with the one under the cursor in full below; enter opens it."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "failed.tcss"]
@@ -84,6 +85,7 @@ class FailedScreen(FleetScreen):
         RetryTasks,
         DismissTasks,
         RevokeTasks,
+        ExplainTask,
         TerminateTasks,
     )
     NEEDS: ClassVar[tuple[str, ...]] = ("database",)

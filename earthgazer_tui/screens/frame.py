@@ -36,7 +36,7 @@ def header_state(snapshot: Snapshot, session: Session, mode: str) -> HeaderState
                 short=command.short,
                 count=getattr(snapshot.badges, command.mode, None),
                 is_current=command.mode == mode,
-                is_alarming=command.mode == "failed",
+                is_alarming=command.mode in ("failed", "doctor"),
             )
             for command in MODES
         ),

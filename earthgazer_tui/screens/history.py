@@ -261,8 +261,9 @@ def _full(action: OperatorAction) -> Content:
             (action.action, "bold $primary"),
             "  ",
             (action.outcome, OUTCOMES.get(action.outcome, "$warning")),
-            (f"  {action.at:%Y-%m-%d %H:%M:%S} UTC by {action.who}  {where}", "$text-muted"),
+            (f"  {action.at:%Y-%m-%d %H:%M:%S} UTC", "$text-muted"),
         ),
+        Content.assemble(("  by      ", "$text-muted"), f"{action.who}  {where}"),
         Content.assemble(("  to      ", "$text-muted"), action.target),
         Content.assemble(("  detail  ", "$text-muted"), action.detail or "–"),
     ]

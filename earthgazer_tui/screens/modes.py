@@ -19,6 +19,7 @@ SCREENS = {
     "tasks": "TasksScreen",
     "schedule": "ScheduleScreen",
     "history": "HistoryScreen",
+    "doctor": "DoctorScreen",
 }
 
 

@@ -12,14 +12,15 @@ from textual.types import CSSPathType
 from textual.widgets import Static
 
 from earthgazer_tui.commands.command import Command
+from earthgazer_tui.commands.doctor import ExplainTask
 from earthgazer_tui.commands.failed import DismissTasks, RetryTasks, RevokeTasks, TerminateTasks
 from earthgazer_tui.fleet.models import TaskDetail
-from earthgazer_tui.screens.base import FleetScreen
+from earthgazer_tui.screens.explaining import ExplainingScreen
 from earthgazer_tui.state.session import Session
 from earthgazer_tui.widgets.task_facts import copied_text, task_error, task_facts, task_title
 
 
-class TaskDetailScreen(FleetScreen):
+class TaskDetailScreen(ExplainingScreen):
     """Everything about one task; a wide terminal shows the error beside the facts."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "task_detail.tcss"]
@@ -27,6 +28,7 @@ class TaskDetailScreen(FleetScreen):
     OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
         RetryTasks,
         RevokeTasks,
+        ExplainTask,
         TerminateTasks,
         DismissTasks,
     )

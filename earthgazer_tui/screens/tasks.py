@@ -13,9 +13,10 @@ from textual.content import Content
 from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command
+from earthgazer_tui.commands.doctor import ExplainTask
 from earthgazer_tui.commands.failed import OpenTask, RetryTasks, RevokeTasks, TerminateTasks
 from earthgazer_tui.fleet.models import TaskRow
-from earthgazer_tui.screens.base import FleetScreen
+from earthgazer_tui.screens.explaining import ExplainingScreen
 from earthgazer_tui.screens.task_detail import TaskDetailScreen
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.line_table import LineTable
@@ -79,11 +80,17 @@ COLUMNS: tuple[Column[TaskLine], ...] = (
 )
 
 
-class TasksScreen(FleetScreen):
+class TasksScreen(ExplainingScreen):
     """The stream of tasks, with the one under the cursor in full below; enter opens it."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "tasks.tcss"]
-    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (OpenTask, RetryTasks, RevokeTasks, TerminateTasks)
+    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
+        OpenTask,
+        RetryTasks,
+        RevokeTasks,
+        ExplainTask,
+        TerminateTasks,
+    )
     CAN_FILTER: ClassVar[bool] = True
     FILTER_HINT: ClassVar[str] = "words  state:failed  runtime:>30  since:2h  -worker:cpu2  error:timeout"
 

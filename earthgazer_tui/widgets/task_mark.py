@@ -13,6 +13,9 @@ TASK_MARKS = {
     "RETRY": ("↻", "retrying", "$warning"),
     "FAILURE": ("✗", "failed", "bold $error"),
     "REVOKED": ("⊘", "revoked", "$warning"),
+    "REJECTED": ("⊘", "rejected", "$warning"),
+    "IGNORED": ("✓", "ignored", "$text-muted"),
+    "REPLACED": ("↳", "goes on", "$text-muted"),
 }
 """Sign, word and style of each state."""
 

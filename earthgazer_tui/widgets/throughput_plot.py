@@ -25,6 +25,7 @@ def draw_throughput(history: History, group: HistoryGroup, width: int, height: i
         width: Cells.
         height: Cells, a heading included.
     """
+    most = max(group.throughput, default=0)
     heading = Content.assemble(
         (group.name, "bold $primary"),
         (
@@ -38,7 +39,7 @@ def draw_throughput(history: History, group: HistoryGroup, width: int, height: i
     if not group.count:
         return Content("\n").join([heading, Content.styled("nothing ended in this span", "$text-muted")])
     times = [history.since.timestamp() + k * history.slot_s for k in range(len(group.throughput))]
-    top = _round_up(max(group.throughput))
+    top = _round_up(most)
     figure = open_figure(width, height - 1)
     figure.ruler("x").lim(times[0], times[-1]).ticks(*_time_ticks(times, width - _LABEL_WIDTH))
     ticks = [0, top / 2, top]
@@ -54,7 +55,7 @@ def draw_throughput(history: History, group: HistoryGroup, width: int, height: i
 
 def _round_up(most: int) -> int:
     """Return the next number of 2, 4, 6, 8 or 10 times a power of ten, so that half of it is whole."""
-    size = 10 ** max(0, len(str(most)) - 1)
+    size: int = 10 ** (len(str(most)) - 1)
     return next(top for step in (2, 4, 6, 8, 10) if (top := step * size) >= most)
 
 

@@ -13,6 +13,7 @@ from earthgazer_tui.fleet.models import (
     CaptureDetail,
     CaptureRow,
     Counters,
+    Finding,
     Freshness,
     History,
     HistoryGroup,
@@ -31,6 +32,7 @@ from earthgazer_tui.fleet.models import (
     SeriesPoint,
     Service,
     ServiceState,
+    Severity,
     Snapshot,
     StageState,
     StateChange,
@@ -202,6 +204,16 @@ def an_action(number: int = 1, **changes: Any) -> OperatorAction:
         "detail": "attempt 2",
     }
     return OperatorAction(number=number, **(values | changes))
+
+
+def a_finding(check: str = "queue-without-consumer", **changes: Any) -> Finding:
+    values: dict[str, Any] = {
+        "severity": Severity.CRITICAL,
+        "subject": "queue maintenance",
+        "evidence": "3 messages wait and no worker consumes it; the oldest has waited for 12 min",
+        "fix": "earthgazer worker maintenance",
+    }
+    return Finding(check=check, **(values | changes))
 
 
 def a_run(run_id: str = "run-1", **changes: Any) -> RunRow:

@@ -15,8 +15,10 @@ from earthgazer_tui.fleet.models import (
     Alert,
     Badges,
     Counters,
+    Diagnosis,
     Service,
     ServiceState,
+    Severity,
     Snapshot,
     StageState,
     StartStep,
@@ -129,6 +131,9 @@ def busy_fleet() -> ScriptedFleet:
     fleet.task_rows = [*fleet.snapshot.recent, *fleet.failed_rows]
     fleet.task_details = {row.task_id: make.a_task_detail(row) for row in fleet.task_rows}
     fleet.histories = {"task": make.a_history(), "queue": make.a_history()}
+    warning = make.a_finding("memory", severity=Severity.WARNING, subject="broker", evidence="81 % of memory")
+    fleet.diagnosis = Diagnosis((make.a_finding(), warning), 30, 2.1)
+    fleet.explanations = {"t-0": (make.a_finding(),)}
     fleet.action_rows = [make.an_action(k) for k in range(30)]
     fleet.schedule_rows = [
         make.a_periodic_task(),

@@ -12,6 +12,9 @@ from earthgazer_tui.fleet.models import (
     ActionResult,
     CaptureDetail,
     CaptureRow,
+    CheckProgress,
+    Diagnosis,
+    Finding,
     Freshness,
     History,
     OperatorAction,
@@ -53,6 +56,10 @@ class ScriptedFleet:
         self.schedule_rows: list[PeriodicTask] = []
         self.histories: dict[str, History] = {}
         self.action_rows: list[OperatorAction] = []
+        self.diagnosis = Diagnosis((), 30, 2.1)
+        self.may_diagnose = asyncio.Event()
+        self.may_diagnose.set()
+        self.explanations: dict[str, tuple[Finding, ...]] = {}
         self.task_details: dict[str, TaskDetail] = {}
         self.work = WorkInProgress(is_embedded=True, other_consoles=0, running=0, waiting=0)
         self.start_steps: list[StartStep] = [StartStep("Valkey", StepState.READY, "", 0.1)]
@@ -134,6 +141,16 @@ class ScriptedFleet:
     async def actions(self, text: str = "", limit: int = 500) -> Sequence[OperatorAction]:
         self._ask("actions", text)
         return [row for row in self.action_rows if text.casefold() in repr(row).casefold()][:limit]
+
+    async def diagnose(self, report: Callable[[CheckProgress], None]) -> Diagnosis:
+        self._ask("diagnose")
+        report(CheckProgress(0, 30, "asking broker, workers and database"))
+        await self.may_diagnose.wait()
+        return self.diagnosis
+
+    async def explain(self, task_id: str) -> Sequence[Finding]:
+        self._ask("explain", task_id)
+        return self.explanations.get(task_id, ())
 
     async def discover(self, location_ids: Sequence[int] | None = None) -> ActionResult:
         return self._do("discover", None if location_ids is None else tuple(location_ids))

@@ -33,7 +33,7 @@ async def test_each_task_has_counts_failures_and_percentiles(size: tuple[int, in
     async with console(a_past(), size=size) as pilot:
         await press(pilot, "9")
         line = lines_with(pilot, "cpu.compute")[0]
-        for part in ("576", "<1%", "1.4s", "3.8s", "12s", "0.3s", "1m35s", "–"):
+        for part in ("573", "1%", "1.4s", "3.8s", "12s", "0.3s", "1m35s", "–"):
             assert part in line, part
         assert " 24 h " in shown(pilot)
         assert "ended in 15m00s each, at most 12  × failed: 4" in shown(pilot)
@@ -76,7 +76,7 @@ async def test_tab_shows_queues_and_then_what_operators_did(size: tuple[int, int
         line = lines_with(pilot, "queue.purge")[0]
         for part in ("joão", "queue steps", "refused"):
             assert part in line, part
-        assert "by maria  ssh 10.0.0.7:51022 · embedded" in shown(pilot)
+        assert "by      maria  ssh 10.0.0.7:51022 · embedded" in shown(pilot)
         assert "attempt 2" in shown(pilot)
         await press(pilot, "tab")
         await until_shown(pilot, "Wait p50")

@@ -12,7 +12,7 @@ from celery import Celery
 
 from earthgazer_core.db.session import Database
 from earthgazer_core.errors import NotFoundError, RefusedError
-from earthgazer_core.operations.mailbox import Answer, Mailbox
+from earthgazer_core.operations.mailbox import Answer, Command, Mailbox
 from earthgazer_core.operations.noted import FAILED, noted
 
 OnAnswer = Callable[[Answer], None]
@@ -38,6 +38,8 @@ class ControlResult:
     """Workers that did not answer in time."""
     is_volatile: bool
     """Whether Celery forgets the change when the worker restarts."""
+    note: str = ""
+    """What an operator should know of how it takes effect."""
 
     @property
     def is_ok(self) -> bool:
@@ -50,7 +52,9 @@ class ControlResult:
         done = sum(answer.is_ok for answer in self.answers)
         total = len(self.answers) + len(self.refused) + len(self.silent)
         words = f"{self.action}: {done} of {total} workers"
-        return f"{words}, until they restart" if self.is_volatile and done else words
+        if self.is_volatile and done:
+            words += ", until they restart"
+        return f"{words}; {self.note}" if self.note and done else words
 
 
 class WorkerControl:
@@ -128,12 +132,25 @@ class WorkerControl:
         pattern: str | Sequence[str],
         *,
         refusal: Refusal | None = None,
+        then: Command | None = None,
         is_volatile: bool = True,
+        remark: str = "",
         on_answer: OnAnswer | None = None,
     ) -> ControlResult:
         """Send a command to the workers meant, each as soon as it has shown that it can do it.
 
         A worker that answers nothing delays no other.
+
+        Args:
+            action: For the audit.
+            command: Celery's name of the command.
+            arguments: Its arguments.
+            pattern: Names or patterns of workers.
+            refusal: Says which workers can't; those are not told.
+            then: Sent to a worker that has done the command, without which it would have no effect.
+            is_volatile: Whether workers forget it at a restart.
+            remark: What an operator should know of how it takes effect.
+            on_answer: Told of each answer at once.
 
         Raises:
             NotFoundError: a pattern matches nobody.
@@ -154,7 +171,7 @@ class WorkerControl:
                     on_answer=on_answer,
                 ).answers
             else:
-                self._ask_able(command, arguments, workers, refusal, said, refused, on_answer)
+                self._ask_able((command, arguments), then, workers, refusal, said, refused, on_answer)
             heard = {answer.worker for answer in said} | refused.keys()
             silent = tuple(worker for worker in workers if worker not in heard)
             note.detail = {
@@ -167,12 +184,12 @@ class WorkerControl:
                 raise RefusedError("; ".join(f"{worker}: {reason}" for worker, reason in reasons.items()))
             if not any(answer.is_ok for answer in said):
                 note.outcome = FAILED
-        return ControlResult(action, tuple(said), tuple(refused.items()), silent, is_volatile)
+        return ControlResult(action, tuple(said), tuple(refused.items()), silent, is_volatile, remark)
 
     def _ask_able(
         self,
-        command: str,
-        arguments: Mapping[str, Any],
+        command: Command,
+        then: Command | None,
         workers: Sequence[str],
         refusal: Refusal,
         said: list[Answer],
@@ -190,15 +207,7 @@ class WorkerControl:
             if reason:
                 refused[answer.worker] = reason
             else:
-                said.extend(
-                    self._commands.ask(
-                        command,
-                        arguments,
-                        destination=[answer.worker],
-                        timeout_s=self.timeout_s,
-                        on_answer=on_answer,
-                    ).answers
-                )
+                said.extend(self._told(answer.worker, command, then, on_answer))
 
         self.mailbox.ask_many(
             [(question, {}) for question in _FACTS],
@@ -206,3 +215,19 @@ class WorkerControl:
             timeout_s=self.timeout_s,
             on_answer=listen,
         )
+
+    def _told(
+        self, worker: str, command: Command, then: Command | None, on_answer: OnAnswer | None
+    ) -> tuple[Answer, ...]:
+        """Send one worker its commands and return its last answer; none where it is silent."""
+        answers: tuple[Answer, ...] = ()
+        for name, arguments in (command,) if then is None else (command, then):
+            answers = self._commands.ask(
+                name, arguments, destination=[worker], timeout_s=self.timeout_s
+            ).answers
+            if not all(answer.is_ok for answer in answers):
+                break
+        if on_answer is not None:
+            for answer in answers:
+                on_answer(answer)
+        return answers

@@ -22,7 +22,8 @@ def rate_limit(
 ) -> ControlResult:
     """Limit how often each of these workers begins a task (``10/s``, ``5/m``, ``0`` lifts it).
 
-    A limit is for one worker, not for all together; forgotten at a restart.
+    A limit is for one worker, not for all together; forgotten at a restart. Messages that a worker
+    holds back already keep their old pace, for Celery waits for those with a timer of its own.
 
     Raises:
         InvalidInputError: it is no rate.
@@ -38,7 +39,13 @@ def rate_limit(
         raise InvalidInputError(f"rate {limit!r}: expected such as 10/s, 5/m, 100/h, or 0 for none")
     arguments = {"task_name": task_name, "rate_limit": limit}
     return control.carry_out(
-        "worker.rate_limit", "rate_limit", arguments, workers, refusal=rate_refusal, on_answer=on_answer
+        "worker.rate_limit",
+        "rate_limit",
+        arguments,
+        workers,
+        refusal=rate_refusal,
+        remark="what a worker holds back already keeps its old pace",
+        on_answer=on_answer,
     )
 
 
@@ -53,7 +60,9 @@ def time_limit(
 ) -> ControlResult:
     """Limit how long a task may run on these workers, from its next run on; None lifts a limit.
 
-    Forgotten at a restart.
+    Forgotten at a restart. A worker reads its tasks' limits when it connects and when its pool is
+    restarted (``celery.worker.request.create_request_cls``): alone, Celery's command is answered with yes
+    and has no effect. So the pool is restarted as well, and a worker that can't do that is refused.
 
     Raises:
         InvalidInputError: a limit isn't positive, or the soft one isn't the shorter.
@@ -71,7 +80,15 @@ def time_limit(
         return time_refusal(facts, is_soft=soft_s is not None)
 
     return control.carry_out(
-        "worker.time_limit", "time_limit", arguments, workers, refusal=refusal, on_answer=on_answer
+        "worker.time_limit",
+        "time_limit",
+        arguments,
+        workers,
+        refusal=refusal,
+        # No module is loaded anew.
+        then=("pool_restart", {"modules": []}),
+        remark="their pools are restarted, or the limits would have no effect",
+        on_answer=on_answer,
     )
 
 
@@ -85,7 +102,11 @@ def rate_refusal(facts: Mapping[str, Any]) -> str:
 def time_refusal(facts: Mapping[str, Any], *, is_soft: bool) -> str:
     """Return why a worker's pool keeps no such time limit; empty where it does."""
     pool = pool_name(facts.get("stats") or {})
-    if pool == "prefork" or (pool == "gevent" and not is_soft):
-        return ""
-    kind = "soft time limits" if pool == "gevent" else "time limits"
-    return f"a {pool or 'unknown'} pool keeps no {kind}: it would say yes and let tasks run on"
+    if pool != "prefork" and (pool != "gevent" or is_soft):
+        kind = "soft time limits" if pool == "gevent" else "time limits"
+        return f"a {pool or 'unknown'} pool keeps no {kind}: it would say yes and let tasks run on"
+    if not (facts.get("conf") or {}).get("worker_pool_restarts"):
+        return (
+            "worker_pool_restarts is off in its settings, without which it says yes and keeps the old limits"
+        )
+    return ""

@@ -37,7 +37,9 @@ def autoscale(
 def restart_pool(
     control: WorkerControl, workers: str | Sequence[str], *, on_answer: OnAnswer | None = None
 ) -> ControlResult:
-    """Put new processes in the place of a pool's old ones, each when its task has ended.
+    """Put new processes in the place of a pool's old ones, each when it has run its next task.
+
+    An idle process waits for a task and looks up only after it.
 
     Raises:
         NotFoundError: a pattern matches nobody.
@@ -51,6 +53,7 @@ def restart_pool(
         workers,
         refusal=restart_refusal,
         is_volatile=False,
+        remark="each process is replaced when its next task has ended",
         on_answer=on_answer,
     )
 

@@ -34,6 +34,9 @@ from earthgazer_tui.fleet.models import (
     ActionResult,
     CaptureDetail,
     CaptureRow,
+    CheckProgress,
+    Diagnosis,
+    Finding,
     Freshness,
     History,
     OperatorAction,
@@ -59,7 +62,7 @@ logger = logging.getLogger(__name__)
 READ_S = 12.0
 """Longest wait for a reading from the database."""
 COUNT_S = 40.0
-"""Longest wait for the history of a long span; the server has limits of its own."""
+"""Longest wait for the history of a long span and for Doctor, which have limits of their own."""
 ACT_S = 30.0
 """Longest wait for something that changes the fleet."""
 START_S = 130.0
@@ -185,6 +188,22 @@ class LiveFleet:
     async def actions(self, text: str = "", limit: int = 500) -> Sequence[OperatorAction]:
         """Return what operators did, newest first."""
         return await self._read(history.list_actions, text, limit)
+
+    # ── doctor ────────────────────────────────────────────────────────────
+    async def diagnose(self, report: Callable[[CheckProgress], None]) -> Diagnosis:
+        """Return what is wrong with the fleet; ``report`` is called on the event loop meanwhile."""
+        session, loop = self._open_session(), asyncio.get_running_loop()
+
+        def on_check(progress: CheckProgress) -> None:
+            loop.call_soon_threadsafe(report, progress)
+
+        diagnosis = await self._runner.run(COUNT_S, session.doctor().diagnose, on_check)
+        session.note_findings(len(diagnosis.findings))
+        return diagnosis
+
+    async def explain(self, task_id: str) -> Sequence[Finding]:
+        """Return why a task is not done, the worst reason first; nothing for one that ended well."""
+        return await self._runner.run(COUNT_S, self._open_session().doctor().explain, task_id)
 
     # ── imagery ───────────────────────────────────────────────────────────
     async def discover(self, location_ids: Sequence[int] | None = None) -> ActionResult:

@@ -90,6 +90,8 @@ class Observations:
     """What to do on an empty catalogue."""
     local_names: Mapping[str, str] = field(default_factory=dict)
     """Node name as shown → name in the embedded stack."""
+    findings: int | None = None
+    """What Doctor found when it looked last; None before."""
     broker_up_since: float = 0.0
     """Our monotonic clock when the broker last came up."""
     broker_down_since: float | None = None

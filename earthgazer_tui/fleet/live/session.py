@@ -10,6 +10,7 @@ from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_tui.fleet.errors import FleetError, RefusedError
 from earthgazer_tui.fleet.live import tasks
 from earthgazer_tui.fleet.live.audit import Audit
+from earthgazer_tui.fleet.live.doctor import Doctor
 from earthgazer_tui.fleet.live.events import EventStream
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.feed import Feed
@@ -98,6 +99,19 @@ class LiveSession:
                 if state_of(worker, age_of(worker, self.seen, now)) in (WorkerState.SEEN, WorkerState.LATE)
             ]
         return tuple(self._names.real(hostname) for hostname in hostnames)
+
+    def doctor(self) -> Doctor:
+        """Return a doctor who knows which workers there were."""
+        with self.state.lock:
+            workers = [worker for worker in self.state.workers.values() if not worker.is_stopped]
+            expected = tuple(self._names.real(worker.hostname) for worker in workers)
+            with_events = [self._names.real(worker.hostname) for worker in workers if worker.task_events]
+        return Doctor(self.services, expected, frozenset(with_events))
+
+    def note_findings(self, n: int) -> None:
+        """Note how much Doctor found, for the badge."""
+        self.seen.findings = n
+        self.feed.note_change()
 
     def work(self) -> tuple[int, int]:
         """Return (tasks that run, messages that wait)."""

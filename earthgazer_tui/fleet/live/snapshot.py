@@ -98,6 +98,8 @@ class SnapshotBuilder:
                 seen.badges,
                 queues=sum(queue.depth for queue in queues) if seen.queues is not None else None,
                 workers=sum(worker.state is WorkerState.SEEN for worker in workers),
+                tasks=sum(worker.active for worker in workers if worker.state is WorkerState.SEEN),
+                doctor=seen.findings,
             ),
             alerts=tuple(sorted(alerts, key=lambda alert: alert.severity != "critical")),
             recent=recent,

@@ -13,6 +13,7 @@ from earthgazer_tui.fleet.models.capture import (
     StageState,
     TimeSeries,
 )
+from earthgazer_tui.fleet.models.doctor import CheckProgress, Diagnosis, Finding, Severity
 from earthgazer_tui.fleet.models.history import History, HistoryGroup, OperatorAction, Percentiles
 from earthgazer_tui.fleet.models.queue import QueueDepth
 from earthgazer_tui.fleet.models.schedule import PeriodicTask
@@ -30,7 +31,10 @@ __all__ = [
     "Badges",
     "CaptureDetail",
     "CaptureRow",
+    "CheckProgress",
     "Counters",
+    "Diagnosis",
+    "Finding",
     "Freshness",
     "History",
     "HistoryGroup",
@@ -53,6 +57,7 @@ __all__ = [
     "SeriesPoint",
     "Service",
     "ServiceState",
+    "Severity",
     "Snapshot",
     "StageState",
     "StartStep",

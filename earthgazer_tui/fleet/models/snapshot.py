@@ -59,6 +59,10 @@ class Badges:
     """Failed tasks not dismissed."""
     workers: int | None = None
     """Workers seen."""
+    tasks: int | None = None
+    """Tasks that run."""
+    doctor: int | None = None
+    """What Doctor found when it looked last."""
 
 
 @dataclass(frozen=True, slots=True)

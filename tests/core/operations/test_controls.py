@@ -109,15 +109,20 @@ def test_consumers_come_and_go(fleet: TunedFleet, control: WorkerControl) -> Non
 
 
 def test_a_rate_is_kept_and_a_wrong_one_is_not_sent(fleet: TunedFleet, control: WorkerControl) -> None:
-    fleet.start_worker(concurrency=1)
-    assert rate_limit(control, ONE, "steps.add", "1/h").is_ok
-    for number in range(3):
+    fleet.start_worker(concurrency=2)
+    result = rate_limit(control, ONE, "steps.add", "1/h")
+    assert result.is_ok
+    assert "old pace" in result.summary
+    for number in range(2):
         fleet.send(number)
-    eventually(lambda: fleet.steps_run() == ["add 0 0"], "the first step")
     last = fleet.app.tasks["steps.total"].delay([1]).id
-    assert rate_limit(control, ONE, "steps.add", "0").is_ok
     fleet.until(str(last), "SUCCESS")
-    eventually(lambda: len(fleet.steps_run()) == 4, "all steps")
+    assert sorted(fleet.steps_run()) == ["add 0 0", "total 1"]
+    assert rate_limit(control, ONE, "steps.add", "0").is_ok
+    fleet.send(2)
+    eventually(lambda: "add 2 0" in fleet.steps_run(), "the step")
+    # The remark says so: a timer of the old rate has it.
+    assert "add 1 0" not in fleet.steps_run()
     unknown = rate_limit(control, ONE, "steps.nobody", "1/m")
     assert [(answer.is_ok, answer.text) for answer in unknown.answers] == [(False, "unknown task")]
     with pytest.raises(InvalidInputError, match="often"):
@@ -132,8 +137,14 @@ def test_rates_that_are_not_kept_are_refused(fleet: TunedFleet, control: WorkerC
 
 
 def test_a_time_limit_ends_a_task(fleet: TunedFleet, control: WorkerControl) -> None:
+    fleet.start_worker(name="two", concurrency=1)
+    with pytest.raises(RefusedError, match="keeps the old limits"):
+        time_limit(control, "two@test", "steps.wait", soft_s=0.2)
+    fleet.configure(worker_pool_restarts=True)
+    fleet.kill_worker(fleet._workers[0])
     fleet.start_worker(concurrency=1)
-    assert time_limit(control, ONE, "steps.wait", soft_s=0.2, hard_s=30).is_ok
+    result = time_limit(control, ONE, "steps.wait", soft_s=0.2, hard_s=30)
+    assert (result.is_ok, len(result.answers)) == (True, 1)
     failed = fleet.until(str(fleet.app.tasks["steps.wait"].delay("never").id), "FAILURE")
     assert failed["error_type"] == "SoftTimeLimitExceeded"
     with pytest.raises(InvalidInputError, match="less than the hard one"):
@@ -161,9 +172,14 @@ def test_a_pool_is_restarted_where_that_is_on(fleet: TunedFleet, control: Worker
     before = report(fleet).processes
     result = restart_pool(control, ONE)
     assert (result.is_ok, result.is_volatile) == (True, False)
-    fleet.send(1)
+    assert "next task" in result.summary
+    tasks = [str(fleet.app.tasks["steps.wait"].delay("go").id) for _ in range(2)]
+    for task in tasks:
+        fleet.until(task, "PROGRESS")
+    fleet.raise_flag("go")
     eventually(lambda: set(report(fleet).processes).isdisjoint(before), "new processes")
-    eventually(lambda: "add 1 0" in fleet.steps_run(), "the step")
+    for task in tasks:
+        fleet.until(task, "SUCCESS")
 
 
 def test_events_go_on_and_off(fleet: TunedFleet, control: WorkerControl) -> None:

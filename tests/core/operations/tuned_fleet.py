@@ -106,8 +106,11 @@ class TunedFleet(ForeignFleet):
 
     def close(self) -> None:
         for worker in list(self._workers):
-            # What they would still do on a warm end is of no interest any more.
-            self.kill_worker(worker)
+            if worker.poll() is None:
+                # What they would still do on a warm end is of no interest any more.
+                self.kill_worker(worker)
+            else:
+                self._workers.remove(worker)
         if "mailbox" in self.__dict__:
             self.mailbox.close()
         if "broker" in self.__dict__:

@@ -13,7 +13,7 @@ import redis
 from earthgazer_tui.fleet.live.events import EventStream
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.names import Names
-from tests.tui.fleet.conftest import ForeignFleet, wait_for
+from tests.tui.fleet.conftest import ForeignFleet, listeners, wait_for
 
 
 @pytest.fixture

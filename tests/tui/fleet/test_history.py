@@ -48,7 +48,7 @@ async def test_what_operators_did_is_told(fleet: LiveFleet, database: Database) 
     audit.record(database, "task.retry", {"task_ids": ["a", "b", "c", "d"]}, "refused")
     newest, oldest = await fleet.actions()
     assert (newest.target, newest.outcome) == ("task ids a b c and 1 more", "refused")
-    assert (oldest.target, oldest.detail) == ("worker w\\x1b@h, n 1", "url redis://***@host/0")
+    assert (oldest.target, oldest.detail) == ("n 1, worker w\\x1b@h", "url redis://***@host/0")
     assert oldest.who == audit.who()[0]
     assert [one.action for one in await fleet.actions("GROW")] == ["pool.grow"]
 

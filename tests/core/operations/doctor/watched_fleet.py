@@ -13,6 +13,7 @@ from typing import Any
 from earthgazer_core.db.session import Database
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.doctor import Finding, FleetAccess, Thresholds, diagnose, explain_task
+from earthgazer_core.operations.doctor.see_broker import BrokerWatch
 from earthgazer_core.operations.mailbox import Mailbox
 from tests.core.recorder.fleet import ROOT, ForeignFleet, eventually
 from tests.core.recorder.foreign_app import ForeignConfig
@@ -45,6 +46,20 @@ class WatchedFleet(ForeignFleet):
         """Change settings of the app here and of workers that start from now on."""
         self.conf.update(settings)
         self.app.conf.update(settings)
+
+    def start_worker(
+        self, *, pool: str = "prefork", concurrency: int = 2, name: str = "one", options: tuple[str, ...] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker and return once it hears commands, which is a little after it says that it is ready."""
+        worker = super().start_worker(pool=pool, concurrency=concurrency, name=name, options=options)
+        eventually(lambda: self._hearing() >= len(self._workers), f"{name}@test hears commands")
+        return worker
+
+    def _hearing(self) -> int:
+        broker = self.access().broker
+        assert broker is not None
+        with BrokerWatch(self.app) as watch:
+            return watch.seen(broker, ()).server.listeners
 
     def start_beat(self) -> None:
         """Start a scheduler with a schedule file of its own."""
