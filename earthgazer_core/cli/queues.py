@@ -10,9 +10,10 @@ import click
 
 from earthgazer_core.cli.context import CliContext
 from earthgazer_core.cli.output import emit, json_option, table
+from earthgazer_core.cli.queue_levers import COMMANDS
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--timeout",
     "timeout_s",
@@ -22,9 +23,14 @@ from earthgazer_core.cli.output import emit, json_option, table
     help="Seconds to wait for workers to say what they consume; 0 asks nobody.",
 )
 @json_option
-@click.pass_obj
-def queues(context: CliContext, timeout_s: float, as_json: bool) -> None:
-    """List queues with depth by priority, unacknowledged messages and consumers."""
+@click.pass_context
+def queues(ctx: click.Context, timeout_s: float, as_json: bool) -> None:
+    """List queues with depth by priority, unacknowledged messages and consumers; or look into one."""
+    if ctx.invoked_subcommand is None:
+        _list(ctx.find_object(CliContext) or ctx.obj, timeout_s, as_json)
+
+
+def _list(context: CliContext, timeout_s: float, as_json: bool) -> None:
     from earthgazer_core.operations.broker import RedisBroker
     from earthgazer_core.operations.mailbox import Mailbox
 
@@ -52,3 +58,7 @@ def queues(context: CliContext, timeout_s: float, as_json: bool) -> None:
         ),
     )
     emit([asdict(queue) for queue in snapshot.queues], as_json, lines)
+
+
+for _command in COMMANDS:
+    queues.add_command(_command)

@@ -11,6 +11,7 @@ import click
 
 from earthgazer_core.cli.context import CliContext
 from earthgazer_core.cli.output import DONE, FAILED, emit, json_option, table
+from earthgazer_core.cli.worker_levers import COMMANDS
 
 if TYPE_CHECKING:
     from earthgazer_core.operations.workers import PoolChange
@@ -107,3 +108,7 @@ def _note(
 
     if context.settings.database.is_configured:
         audit.record(context.database, action, target, outcome, detail)
+
+
+for _command in COMMANDS:
+    workers.add_command(_command)

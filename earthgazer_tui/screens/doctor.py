@@ -14,6 +14,7 @@ from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command
 from earthgazer_tui.commands.doctor import LookAgain, OpenFinding
+from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.models import CheckProgress, Diagnosis, Finding, Severity
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.findings import Findings
@@ -81,9 +82,15 @@ class DoctorScreen(FleetScreen):
         self._is_looking = True
         try:
             self.diagnosis = await self.session.fleet.diagnose(self._show_progress)
+        except FleetError as error:
+            # Not for the banner: the next poll, which asks nothing, would clear it.
+            self.query_one("#progress", Lines).show(
+                Content.styled(f"✗ {error}; r looks again", "bold $error")
+            )
+        else:
+            self._show_diagnosis(self.diagnosis)
         finally:
             self._is_looking = False
-            self._show_diagnosis()
 
     def action_refresh_now(self) -> None:
         """Look again, unless that is being done."""
@@ -111,13 +118,7 @@ class DoctorScreen(FleetScreen):
             )
         )
 
-    def _show_diagnosis(self) -> None:
-        if not self.is_mounted:
-            return
-        diagnosis = self.diagnosis
-        if diagnosis is None:
-            self.query_one("#progress", Lines).show(Content.styled("r looks for faults", "$text-muted"))
-            return
+    def _show_diagnosis(self, diagnosis: Diagnosis) -> None:
         self.query_one("#progress", Lines).show(summary(diagnosis, datetime.now(UTC)))
         self._findings.show_rows([FindingLine(*item) for item in enumerate(diagnosis.findings)])
         self._show_finding()

@@ -106,7 +106,5 @@ def time_refusal(facts: Mapping[str, Any], *, is_soft: bool) -> str:
         kind = "soft time limits" if pool == "gevent" else "time limits"
         return f"a {pool or 'unknown'} pool keeps no {kind}: it would say yes and let tasks run on"
     if not (facts.get("conf") or {}).get("worker_pool_restarts"):
-        return (
-            "worker_pool_restarts is off in its settings, without which it says yes and keeps the old limits"
-        )
+        return "worker_pool_restarts is off in its settings: it would say yes and keep the old limits"
     return ""

@@ -109,10 +109,10 @@ def read_message(broker: QueueBroker, raw: bytes, queue: str, priority: int, pos
     )  # fmt: skip
 
 
-def task_id_of(raw: bytes) -> str:
-    """Return the task id of a message by its bytes; empty where it has none."""
+def headers_of(raw: bytes) -> Mapping[str, Any]:
+    """Return the headers of a message by its bytes, as they are; none where it can't be read."""
     envelope = _json(raw)
-    return str(_mapping(envelope.get("headers")).get("id") or "") if isinstance(envelope, dict) else ""
+    return _mapping(envelope.get("headers")) if isinstance(envelope, dict) else {}
 
 
 def _of(

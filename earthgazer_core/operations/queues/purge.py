@@ -11,7 +11,7 @@ from typing import Any
 from earthgazer_core.db.session import Database
 from earthgazer_core.operations.noted import noted
 from earthgazer_core.operations.queues.broker import Layout, QueueBroker
-from earthgazer_core.operations.queues.message import WaitingMessage, task_id_of
+from earthgazer_core.operations.queues.message import WaitingMessage, headers_of
 from earthgazer_core.operations.queues.peek import PAGE, peek
 from earthgazer_core.operations.queues.record import note_removed
 
@@ -148,8 +148,8 @@ def purge(
     return result
 
 
-def _sweep(layout: Layout, script: Any, key: str, wanted: frozenset[str]) -> list[str]:
-    """Take away the next page that has wanted messages; return their task ids, empty at the end."""
+def _sweep(layout: Layout, script: Any, key: str, wanted: frozenset[str]) -> list[Mapping[str, Any]]:
+    """Take away the next page that has wanted messages; return their headers, none at the end."""
     passed = 0
     while raws := layout.client.lrange(key, -(passed + PAGE), -(passed + 1)):
         by_digest = {_digest(raw): raw for raw in raws}
@@ -158,7 +158,7 @@ def _sweep(layout: Layout, script: Any, key: str, wanted: frozenset[str]) -> lis
             taken = script(keys=[key], args=[passed + len(raws), *victims])
             found = [by_digest[digest.decode()] for digest in taken]
             if found:
-                return [task_id_of(raw) for raw in found]
+                return [headers_of(raw) for raw in found]
             # Workers took all of them just now: look at what has come into their places.
             continue
         passed += len(raws)

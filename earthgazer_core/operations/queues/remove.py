@@ -63,7 +63,7 @@ def remove(
                 # One command is atomic by itself; it looks from the end that workers take from.
                 key = layout.list_key(message.queue, message.priority)
                 (removed if layout.client.lrem(key, -1, message.raw) else gone).append(message)
-        note_removed(database, [message.task_id for message in removed], "removed")
+        note_removed(database, [message.headers for message in removed], "removed")
         note.detail |= {"removed": len(removed), "gone": len(gone)}
         if messages and not removed:
             raise NotFoundError(

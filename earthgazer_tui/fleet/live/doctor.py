@@ -42,7 +42,7 @@ class Doctor:
         report(CheckProgress(0, len(checks), "asking broker, workers and database"))
         with self._access() as access:
             seen = gather(access)
-        found = []
+        found: list[operations.Finding] = []
         for place, check in enumerate(checks):
             report(CheckProgress(place, len(checks), sanitise.line(check.question)))
             found += check.examine(seen)

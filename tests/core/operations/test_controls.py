@@ -71,13 +71,13 @@ def test_patterns_mean_known_workers_and_a_dead_one_delays_nobody(fleet: TunedFl
     for name in ("cpu", "io"):
         fleet.start_worker(name=name, concurrency=1)
     known = ("cpu@test", "cpu@dead", "io@test")
-    heard: dict[str, float] = {}
+    heard: list[tuple[str, float]] = []
     start = time.monotonic()
 
     with WorkerControl(fleet.app, fleet.mailbox, known, timeout_s=2) as control:
         result = rate_limit(
             control, "cpu@*", "steps.add", "10/m",
-            on_answer=lambda answer: heard.setdefault(answer.worker, time.monotonic() - start),
+            on_answer=lambda answer: heard.append((answer.worker, time.monotonic() - start)),
         )  # fmt: skip
         assert control.targets(["io@*", "cpu@test"]) == ("io@test", "cpu@test")
         with pytest.raises(NotFoundError, match="no worker matches gpu@"):
@@ -85,8 +85,8 @@ def test_patterns_mean_known_workers_and_a_dead_one_delays_nobody(fleet: TunedFl
         with pytest.raises(RefusedError, match="nobody@test: no answer"):
             switch_events(control, "nobody@test", on=True)
     assert (result.silent, result.is_ok) == (("cpu@dead",), False)
-    assert heard.keys() == {"cpu@test"}
-    assert heard["cpu@test"] < 1.5
+    [(worker, after_s)] = heard
+    assert (worker, after_s < 1.5) == ("cpu@test", True)
     with WorkerControl(fleet.app, fleet.mailbox, timeout_s=1) as control:
         told = registered(control, "*@test").by_worker
     limits = {
@@ -138,7 +138,7 @@ def test_rates_that_are_not_kept_are_refused(fleet: TunedFleet, control: WorkerC
 
 def test_a_time_limit_ends_a_task(fleet: TunedFleet, control: WorkerControl) -> None:
     fleet.start_worker(name="two", concurrency=1)
-    with pytest.raises(RefusedError, match="keeps the old limits"):
+    with pytest.raises(RefusedError, match="keep the old limits"):
         time_limit(control, "two@test", "steps.wait", soft_s=0.2)
     fleet.configure(worker_pool_restarts=True)
     fleet.kill_worker(fleet._workers[0])
@@ -253,7 +253,7 @@ def test_a_shutdown_that_is_not_waited_for_is_told_and_noted(
     assert not result.is_ok
     assert result.workers[0].is_listening
     assert process.wait(15) == 0
+    control.timeout_s = 0.3
     with pytest.raises(RefusedError, match="did not answer"):
-        control.timeout_s = 0.3
         shut_down(control, ONE)
     assert fleet.actions() == [("worker.shutdown", "done"), ("worker.shutdown", "refused")]

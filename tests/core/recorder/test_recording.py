@@ -43,16 +43,9 @@ def test_automatic_retries_are_one_execution(fleet: ForeignFleet) -> None:
     task = fleet.app.tasks["steps.flaky"].delay(2)
     row = fleet.until(task.id, "SUCCESS")
     assert (row["retries"], row["starts"], row["error_type"]) == (2, 3, None)
-    states = eventually(lambda: (s := fleet.states(task.id)).count("STARTED") == 3 and s, "three starts")
-    assert [s for s in states if s != "RECEIVED"] == [
-        "PENDING",
-        "STARTED",
-        "RETRY",
-        "STARTED",
-        "RETRY",
-        "STARTED",
-        "SUCCESS",
-    ]
+    # Each of the pool's processes writes in its own time, so the last record to come may be any.
+    timeline = ["PENDING", "STARTED", "RETRY", "STARTED", "RETRY", "STARTED", "SUCCESS"]
+    eventually(lambda: [s for s in fleet.states(task.id) if s != "RECEIVED"] == timeline, "timeline")
 
 
 def test_a_run_knows_its_future_steps(fleet: ForeignFleet) -> None:

@@ -70,7 +70,7 @@ def test_secrets_stay_hidden(fleet: TunedFleet) -> None:
     login = fleet.app.tasks["steps.login"]
     login.apply_async(("ann", "hunter22"))
     login.apply_async(("ann",), {"password": "hunter22", "options": {"api_token": "tok-123"}})
-    fleet.app.tasks["steps.add"].apply_async((77_123,), argsrepr="(hidden by the author,)")
+    fleet.app.send_task("steps.add", (77_123,), queue="steps", argsrepr="(hidden by the author,)")
     fleet.app.send_task(
         "steps.login", ("ann",), {"password": "hunter22"}, queue="steps", serializer="pickle",
     )  # fmt: skip
@@ -98,7 +98,7 @@ def test_what_is_no_message_is_shown_and_harms_nothing(fleet: TunedFleet) -> Non
             json.dumps({**model, "body": "%%%"}).encode(),
             json.dumps(zipped).encode(),
             json.dumps(
-                {"content-type": "application/json", "headers": {}, "properties": {}, "body": json.dumps(first)}
+                {"content-type": "application/json", "properties": {}, "body": json.dumps(first)}
             ).encode(),
         ):  # fmt: skip
             layout.client.lpush("steps", raw)
