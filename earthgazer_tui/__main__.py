@@ -105,10 +105,11 @@ def main(
 async def run(app: ConsoleApp, *, mouse: bool = False) -> int:
     """Run a console until it is left, then close its fleet; return the exit code.
 
-    SIGTERM and SIGHUP leave it as a lost link does: without a choice.
+    SIGTERM, SIGHUP and SIGINT leave it as a lost link does: without a choice. (Ctrl-C at the keyboard is a
+    key; by default SIGINT would cancel whatever the console awaits just then, which may swallow it.)
     """
     loop = asyncio.get_running_loop()
-    for number in LINK_SIGNALS:
+    for number in (signal.SIGINT, *LINK_SIGNALS):
         loop.add_signal_handler(number, app.exit)
     try:
         await app.run_async(mouse=mouse)

@@ -134,9 +134,7 @@ def purge(context: CliContext, queue: str, dry_run: bool, yes: bool, as_json: bo
             "first": [_data(message) for message in preview.first],
         }
         if not as_json:
-            note(
-                f"{queue}: {preview.total} messages ({steps}) would go; {preview.unacked} that workers hold stay"
-            )
+            note(f"{queue}: {preview.total} messages ({steps}) would go; {preview.unacked} held ones stay")
             for line in _table(preview.first):
                 note(line)
         if dry_run:

@@ -17,7 +17,7 @@ from earthgazer_core.errors import InvalidInputError, RefusedError
 
 STATEMENT_TIMEOUT_S = 15.0
 """A statement that takes longer is ended by the server."""
-MOST_SLOTS = 96
+MOST_SLOTS = 100
 _SLOTS_S = (1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 7 * 86_400, 28 * 86_400)
 _SHARES = (0.5, 0.95, 0.99)
 _CLOCKS_APART = timedelta(minutes=10)

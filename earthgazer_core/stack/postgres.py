@@ -183,6 +183,8 @@ class PostgresServer:
             "fsync": "on" if self.is_durable else "off",
             "synchronous_commit": "on" if self.is_durable else "off",
             "full_page_writes": "on" if self.is_durable else "off",
+            # Its workers belong to the superuser, so who drops a database could not end them.
+            "autovacuum": "on" if self.is_durable else "off",
         }
         return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 

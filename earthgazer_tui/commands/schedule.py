@@ -96,9 +96,7 @@ class ChangeInterval(FleetCommand[PeriodicTask]):
         whose = entry.name if len(subjects) == 1 else f"{len(subjects)} periodic tasks"
         return Prompt(
             title=f"How often should {whose} run?",
-            lines=tuple(
-                f"{entry.name}: now {entry.timing}, by the code {entry.code_timing}" for entry in subjects
-            ),
+            lines=tuple(_timings(entry) for entry in subjects),
             value=f"{entry.interval_s:g}" if entry.interval_s is not None else "",
             hint="90, 15m, 2h or 1d; 0 or nothing: as the code says",
             check=_complaint,
@@ -108,6 +106,11 @@ class ChangeInterval(FleetCommand[PeriodicTask]):
         """Change it."""
         seconds = seconds_of(self.typed) if self.typed.strip() else 0.0
         return await fleet.set_interval(_names(subjects), seconds or None)
+
+
+def _timings(entry: PeriodicTask) -> str:
+    by_code = f"; by the code {entry.code_timing}" if entry.is_changed else ""
+    return f"{entry.name}: {entry.timing}{by_code}"
 
 
 def _complaint(text: str) -> str:

@@ -62,7 +62,7 @@ def _inserted(session: Session, rows: list[dict[str, Any]]) -> dict[str, int]:
     found = session.execute(
         insert(row).values(rows).on_conflict_do_nothing().returning(row.task_id, row.attempt)
     )
-    return {task_id: attempt for task_id, attempt in found}
+    return {one.task_id: one.attempt for one in found}
 
 
 def _updated(session: Session, task_ids: list[str], now: datetime) -> dict[str, int]:

@@ -45,7 +45,8 @@ def list_actions(session: Session, text: str = "", limit: int = 500) -> tuple[Op
 def words(values: Mapping[str, Any]) -> str:
     """Return what was noted in one line for people: ``queue steps, n 3``."""
     parts = [f"{name.replace('_', ' ')} {_value(value)}" for name, value in values.items()]
-    return sanitise.url(", ".join(parts))
+    # The database keeps no order; what is short is a name, and seldom cut.
+    return sanitise.url(", ".join(sorted(parts, key=len)))
 
 
 def _value(value: Any) -> str:

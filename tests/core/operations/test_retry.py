@@ -98,7 +98,7 @@ def test_two_failed_headers_one_after_the_other(fleet: ForeignFleet, retrier: Re
     body: Any = chord([needs.s(1, flag="a"), needs.s(2, flag="a")])(fleet.app.tasks["steps.total"].s())
     first, second = eventually(
         lambda: (
-            (rows := by_name(fleet, "steps.needs")) and all(r["state"] == "FAILURE" for r in rows) and rows
+            [r["state"] for r in (rows := by_name(fleet, "steps.needs"))] == ["FAILURE", "FAILURE"] and rows
         ),
         "two",
     )

@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,8 @@ class ForeignFleet:
                 [
                     sys.executable, "-m", "celery", "-A", self.app_module, "worker",
                     "--pool", pool, "--concurrency", str(concurrency), "--hostname", f"{name}@test",
-                    "--loglevel", "INFO", *options,
+                    # Asking for neighbours takes each start a second.
+                    "--loglevel", "INFO", "--without-mingle", *options,
                 ],
                 cwd=ROOT,
                 env=self.environment(),
@@ -92,9 +93,10 @@ class ForeignFleet:
             worker.wait()
 
     def kill_worker(self, worker: subprocess.Popen[bytes]) -> None:
-        """Kill a worker with its pool."""
+        """Kill a worker with its pool; one that has ended is only forgotten."""
         self._workers.remove(worker)
-        os.killpg(worker.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
 
     def raise_flag(self, name: str) -> None:
@@ -139,7 +141,8 @@ class ForeignFleet:
 
     def close(self) -> None:
         for worker in list(self._workers):
-            self.stop_worker(worker)
+            # What they would still do on a warm end is of no interest any more.
+            self.kill_worker(worker)
         for recorder in recorders(self.app):
             recorder.close()
         # Results that outlive their server would unsubscribe from it when they are collected.

@@ -50,7 +50,7 @@ class ForeignFleet:
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "celery", "-A", "tests.tui.fleet.foreign_app", "worker",
-                "-n", f"{name}@test", "-c", "2", "-l", "ERROR", *options,
+                "-n", f"{name}@test", "-c", "2", "-l", "ERROR", "--without-mingle", *options,
             ],
             cwd=ROOT, env=environment, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

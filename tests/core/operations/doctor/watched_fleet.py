@@ -106,9 +106,6 @@ class WatchedFleet(ForeignFleet):
         eventually(lambda: broker.snapshot(["steps"]).unacked == unacked, f"{unacked} unacked\n{self.log}")
 
     def close(self) -> None:
-        for worker in list(self._workers):
-            # What they would still do on a warm end is of no interest any more.
-            self.kill_worker(worker)
         for beat in self._beats:
             beat.terminate()
             beat.wait(15)
