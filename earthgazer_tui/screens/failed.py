@@ -90,6 +90,7 @@ class FailedScreen(ExplainingScreen):
     )
     NEEDS: ClassVar[tuple[str, ...]] = ("database",)
     CAN_FILTER: ClassVar[bool] = True
+    FILTER_HINT: ClassVar[str] = "words  name:ndvi  error:timeout  capture:7  since:2h  -worker:cpu2"
 
     def compose_body(self) -> ComposeResult:
         """Make the list and the pane below it."""

@@ -97,6 +97,7 @@ def tab_line(tabs: Sequence[Tab], width: int) -> Content:
         ("  ", [tab.title for tab in tabs]),
         (" ", [tab.title for tab in tabs]),
         (" ", [tab.title if tab.is_current else tab.short for tab in tabs]),
+        (" ", [tab.title if tab.is_current else tab.short[:3] for tab in tabs]),
         (" ", [tab.title if tab.is_current else tab.short[:2] for tab in tabs]),
         (" ", [tab.title if tab.is_current else "" for tab in tabs]),
     ):

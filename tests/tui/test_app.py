@@ -88,7 +88,7 @@ async def test_every_screen_fits_its_terminal(
 
 async def test_digits_switch_screens_and_badges_count(fleet: ScriptedFleet) -> None:
     fleet.push(make.a_snapshot(badges=Badges(captures=3, queues=12, workflows=1, failed=2, workers=4)))
-    async with console(fleet) as pilot:
+    async with console(fleet, size=(100, 24)) as pilot:
         for command in MODES:
             await press(pilot, command.key)
             assert pilot.app.current_mode == command.mode

@@ -19,7 +19,7 @@ from earthgazer_tui.screens.replies import Replies
 from earthgazer_tui.screens.start import StartScreen
 from earthgazer_tui.widgets.filter_bar import FilterBar
 from earthgazer_tui.widgets.line_table import LineTable
-from tests.tui.console import console, press, shown, until_shown
+from tests.tui.console import console, press, settle, shown, until_shown
 from tests.tui.scripted_fleet import ScriptedFleet
 
 MODE_KEYS = [command.key for command in MODES]
@@ -113,8 +113,9 @@ async def test_a_read_only_console_has_no_changing_command_in_keys_footer_help_o
             for command in changing:
                 assert command not in screen.commands
                 assert command.key not in screen.active_bindings
-                await press(pilot, *command.key.split(","))
                 await screen.action_command(command.id)
+            await pilot.press(*(key for command in changing for key in command.key.split(",")))
+            await settle(pilot)
         assert fleet.calls == []
         await press(pilot, "1", "question_mark")
         assert "Discover new captures" not in shown(pilot)

@@ -12,34 +12,19 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from earthgazer_core.operations.executions import Execution
-from earthgazer_core.operations.filter import Filter, matcher, parse
-from earthgazer_core.operations.filter import FilterError as CoreFilterError
+from earthgazer_core.operations.filter import Filter, matcher
 from earthgazer_core.operations.search import search_executions
-from earthgazer_tui.fleet.errors import FilterError, RefusedError
-from earthgazer_tui.fleet.live import sanitise
-from earthgazer_tui.fleet.live.clock import moment
+from earthgazer_tui.fleet.errors import RefusedError
 from earthgazer_tui.fleet.live.events_state import EventsState
+from earthgazer_tui.fleet.live.filter_line import event_fields, read_filter
 from earthgazer_tui.fleet.live.observations import Observations
 from earthgazer_tui.fleet.live.reader import STATEMENT_TIMEOUT_S, Reader
-from earthgazer_tui.fleet.live.records import TaskRecord
-from earthgazer_tui.fleet.live.snapshot import split_error, task_row
+from earthgazer_tui.fleet.live.snapshot import task_row
 from earthgazer_tui.fleet.live.tasks import execution_row
 from earthgazer_tui.fleet.models import TaskRow
 
 _OUT_OF_TIME = "57014"
 """Postgres' code for a statement that was ended because it took too long."""
-
-
-def read_filter(line: str) -> Filter:
-    """Return what a filter line says.
-
-    Raises:
-        FilterError: it says nothing that could be understood; knows the place.
-    """
-    try:
-        return parse(line)
-    except CoreFilterError as error:
-        raise FilterError(sanitise.line(error.reason), error.line, error.position) from None
 
 
 def list_tasks(
@@ -56,12 +41,12 @@ def list_tasks(
     if reader.database is None:
         with state.lock:
             known = [*state.tasks.values(), *state.failures.values()]
-            kept = [task for task in known if matches(_fields(task))] if filter_.terms else known
+            kept = [task for task in known if matches(event_fields(task))] if filter_.terms else known
             newest = heapq.nlargest(limit, kept, key=lambda task: task.at)
             return tuple(task_row(task, seen) for task in newest)
     # Events first: what ends between the two looks is then in the record.
     with state.lock:
-        told = {task.task_id: (task_row(task, seen), _fields(task)) for task in state.recent}
+        told = {task.task_id: (task_row(task, seen), event_fields(task)) for task in state.recent}
     found = reader.read(_search, filter_, limit, now)
     rows = []
     for execution in found:
@@ -107,16 +92,3 @@ def _newer(recorded: TaskRow, told: TaskRow) -> TaskRow:
 def _recorded_fields(execution: Execution) -> Mapping[str, Any]:
     names: Iterable[str] = Execution.__dataclass_fields__
     return {name: getattr(execution, name) for name in names}
-
-
-def _fields(task: TaskRecord) -> dict[str, Any]:
-    """Return what is known from events of a task, by the names that a filter looks for."""
-    error_type, error_message = split_error(task.error)
-    known = {
-        "task_id": task.task_id, "name": task.name, "state": task.state, "at": moment(task.at),
-        "queue": task.queue, "worker": task.worker, "sent_at": moment(task.sent_at),
-        "started_at": moment(task.started_at), "finished_at": moment(task.finished_at),
-        "runtime_s": task.runtime_s, "retries": task.retries, "attempt": 1, "error_type": error_type,
-        "error_message": error_message, "args_repr": task.args, "kwargs_repr": task.kwargs,
-    }  # fmt: skip
-    return {name: value for name, value in known.items() if value is not None}

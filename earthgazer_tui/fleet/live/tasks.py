@@ -9,11 +9,14 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from earthgazer_core.errors import NotFoundError as CoreNotFoundError
-from earthgazer_core.operations.executions import Execution, ExecutionDetail, list_executions, show_execution
+from earthgazer_core.operations.executions import Execution, ExecutionDetail, show_execution
+from earthgazer_core.operations.filter import matcher
+from earthgazer_core.operations.search import search_executions
 from earthgazer_tui.fleet.errors import NotFoundError
-from earthgazer_tui.fleet.live import filters, sanitise
+from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.clock import moment
 from earthgazer_tui.fleet.live.events_state import EventsState
+from earthgazer_tui.fleet.live.filter_line import event_fields, read_filter
 from earthgazer_tui.fleet.live.observations import Observations
 from earthgazer_tui.fleet.live.records import KEPT_LONGER, TaskRecord
 from earthgazer_tui.fleet.live.snapshot import task_row
@@ -25,7 +28,7 @@ FAILED_STATES = ("FAILURE", "REVOKED", "REJECTED")
 
 def list_failed(session: Session, text: str = "", limit: int = 500) -> tuple[TaskRow, ...]:
     """Return recorded failures that were not dismissed, newest first."""
-    found = list_executions(session, states=FAILED_STATES, text=text, undismissed=True, limit=limit)
+    found = search_executions(session, read_filter(text), states=FAILED_STATES, undismissed=True, limit=limit)
     return tuple(execution_row(execution) for execution in found)
 
 
@@ -33,13 +36,12 @@ def failed_by_events(
     state: EventsState, seen: Observations, text: str = "", limit: int = 500
 ) -> tuple[TaskRow, ...]:
     """Return the failures that events told of since we look, newest first."""
+    matches = matcher(read_filter(text))
     with state.lock:
         tasks = [task for task in state.tasks.values() if task.state in KEPT_LONGER]
         tasks += state.failures.values()
-        rows = [task_row(task, seen) for task in tasks]
-    terms = filters.parse(text)
-    kept = [row for row in rows if all(_matches(row, term) for term in terms)]
-    return tuple(sorted(kept, key=lambda row: row.at, reverse=True)[:limit])
+        rows = [task_row(task, seen) for task in tasks if matches(event_fields(task))]
+    return tuple(sorted(rows, key=lambda row: row.at, reverse=True)[:limit])
 
 
 def task_by_events(state: EventsState, seen: Observations, task_id: str) -> TaskDetail:
@@ -141,12 +143,3 @@ def _timeline(task: TaskRecord) -> Iterator[StateChange]:
             yield StateChange(state, known, task.worker if state != "PENDING" else None, 1, "")
     if (ended := moment(task.finished_at)) is not None:
         yield StateChange(task.state, ended, task.worker, 1, task.error or "")
-
-
-def _matches(row: TaskRow, term: filters.Term) -> bool:
-    fields = {
-        "id": row.task_id, "name": row.name, "state": row.state, "queue": row.queue or "",
-        "worker": row.worker or "", "error": f"{row.error_type or ''} {row.error_message or ''}",
-    }  # fmt: skip
-    searched = " ".join(fields.values()) if not term.field else fields.get(term.field, "")
-    return (term.value.lower() in searched.lower()) != term.is_negated

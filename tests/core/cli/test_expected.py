@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,22 @@ from tests.core.pipeline import Pipeline
 from tests.expected_cases import CASES, crop_arguments, differences, load_expected
 
 
-@pytest.fixture(scope="module")
-def obtained(pipeline: Pipeline, test_data: Path) -> dict[str, Any]:
-    """What the whole path gives for each case."""
+@pytest.fixture(scope="session")
+def obtained(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, test_data: Path
+) -> dict[str, Any]:
+    """What the whole path gives for each case; worked out once, by the first process of the run to ask."""
+    own = tmp_path_factory.getbasetemp()
+    kept = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "expected_obtained.json"
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_text(json.dumps(_obtain(request.getfixturevalue("pipeline"), test_data)))
+    obtained: dict[str, Any] = json.loads(kept.read_text())
+    return obtained
+
+
+def _obtain(pipeline: Pipeline, test_data: Path) -> dict[str, Any]:
     expected = load_expected(test_data)
     ids = {case.name: pipeline.ok(*case.add_arguments(test_data))["id"] for case in CASES}
     together: dict[tuple[str, ...], list[str]] = {}

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
+from click.testing import CliRunner, Result
 from sqlalchemy import text
 
+from earthgazer_core.cli.main import cli
 from earthgazer_core.db.session import Database
 from earthgazer_core.errors import InvalidInputError, RefusedError
 from earthgazer_core.operations import audit, history
@@ -114,3 +117,23 @@ def test_the_audit_is_told_newest_first_and_searched(database: Database) -> None
         assert [one.action for one in list_actions(session, words="t-1")] == ["task.retry"]
         assert list_actions(session, since=newest.at + timedelta(seconds=1)) == ()
         assert list_actions(session, limit=1) == (newest,)
+
+
+def test_the_command_line_tells_history_and_actions(
+    database: Database, migrated_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EARTHGAZER__DATABASE__URL", migrated_database_url)
+    fill(database)
+    audit.record(database, "task.retry", {"task_ids": ["t-\x1b[2J"]}, "done")
+
+    def answer(*words: str) -> Result:
+        return CliRunner().invoke(cli, ["history", *words])
+
+    since = (rows.NOW - HOUR).isoformat()
+    told = json.loads(answer("--since", since, "--json").stdout)
+    assert next((group["name"], group["count"]) for group in told["groups"]) == ("app.a", 100)
+    assert "app.eta" in answer("--since", since).output
+    assert "(unknown)" in answer("--since", since, "--by", "queue").output
+    assert [one["action"] for one in json.loads(answer("--actions", "--json").stdout)] == ["task.retry"]
+    assert "\x1b" not in answer("--actions").output
+    assert answer("--since", "nope").exit_code == 2

@@ -98,7 +98,9 @@ def test_two_failed_headers_one_after_the_other(fleet: ForeignFleet, retrier: Re
     body: Any = chord([needs.s(1, flag="a"), needs.s(2, flag="a")])(fleet.app.tasks["steps.total"].s())
     first, second = eventually(
         lambda: (
-            [r["state"] for r in (rows := by_name(fleet, "steps.needs"))] == ["FAILURE", "FAILURE"] and rows
+            (rows := by_name(fleet, "steps.needs"))
+            and [row["state"] for row in rows] == ["FAILURE", "FAILURE"]
+            and rows
         ),
         "two",
     )

@@ -24,7 +24,8 @@ if status.exists():
     print(int(peak.split()[1]) // 1024)
 else:
     import resource
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 << 20 if sys.platform == "darwin" else 1024))
+    unit = 1 if sys.platform == "darwin" else 1024
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit >> 20)
 """
 
 

@@ -57,6 +57,8 @@ async def test_without_a_database_events_alone_are_listed_and_filtered(
     assert [row.task_id for row in await listed(foreign_fleet, "state:success name:foreign.add")] == [added]
     (row,) = await listed(foreign_fleet, "state:failed error:band")
     assert (row.task_id, row.error_type, row.worker) == (failed, "ValueError", "w1@test")
+    assert [row.task_id for row in await foreign_fleet.failed("error:band since:1h")] == [failed]
+    assert await foreign_fleet.failed("-band") == ()
     everything = await listed(foreign_fleet, "", 3)
     assert [row.at for row in everything] == sorted((row.at for row in everything), reverse=True)
     assert "\x1b" not in repr(everything)
@@ -84,6 +86,10 @@ async def test_the_recorded_are_listed(
     try:
         assert [row.task_id for row in await fleet.tasks()] == ["t-1", "t-2"]
         assert [row.capture_id for row in await fleet.tasks("capture:7 state:failed")] == [7]
+        assert [row.task_id for row in await fleet.failed("error:raster")] == ["t-1"]
+        assert await fleet.failed("-raster") == ()
+        with pytest.raises(FilterError):
+            await fleet.failed("capture:x")
     finally:
         await fleet.close(None)
 

@@ -50,7 +50,7 @@ class WatchedFleet(ForeignFleet):
     def start_worker(
         self, *, pool: str = "prefork", concurrency: int = 2, name: str = "one", options: tuple[str, ...] = ()
     ) -> subprocess.Popen[bytes]:
-        """Start a worker and return once it hears commands, which is a little after it says that it is ready."""
+        """Start a worker and return once it hears commands, a little after it says that it is ready."""
         worker = super().start_worker(pool=pool, concurrency=concurrency, name=name, options=options)
         eventually(lambda: self._hearing() >= len(self._workers), f"{name}@test hears commands")
         return worker
