@@ -28,6 +28,18 @@ from earthgazer_tui.fleet.protocol import Fleet
 HERE = Path(__file__).resolve().parent
 SIZE = (120, 34)
 DEADLINE_S = 120.0
+MODES = (
+    ("2", "captures"),
+    ("3", "queues"),
+    ("4", "workflows"),
+    ("5", "failed"),
+    ("6", "workers"),
+    ("7", "tasks"),
+    ("8", "schedule"),
+    ("9", "history"),
+    ("0", "doctor"),
+)
+"""Keys of the main screens after the overview, and the names of their pictures."""
 
 
 async def until(pilot: Pilot[None], is_so: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -128,15 +140,9 @@ async def drive(pilot: Pilot[None], fleet: Fleet, state_dir: Path, imagery: Path
     await fleet.process([newest.capture_id])
     await until(pilot, failed, "the failure")
 
-    for key, name in (
-        ("2", "captures"),
-        ("3", "queues"),
-        ("4", "workflows"),
-        ("5", "failed"),
-        ("6", "workers"),
-    ):
+    for key, name in MODES:
         await pilot.press(key)
-        await pilot.pause(2.5)
+        await pilot.pause(6.0 if name == "doctor" else 2.5)
         save(name)
     await pilot.press("2", "down", "enter")
     await pilot.pause(3.0)
