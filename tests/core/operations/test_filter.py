@@ -152,7 +152,8 @@ def assert_read_or_refused(line: str) -> None:
 
 
 _letters = st.text(alphabet="aAbB%_\\*é İß'\"", max_size=4)
-_times = st.none() | st.integers(-5_000, 5_000).map(lambda ms: NOW - timedelta(milliseconds=ms))
+_moments = st.integers(-5_000, 5_000).map(lambda ms: NOW - timedelta(milliseconds=ms))
+_times = st.none() | _moments
 _rows = st.lists(
     st.fixed_dictionaries(
         {
@@ -170,7 +171,7 @@ _rows = st.lists(
             "sent_at": _times,
             "started_at": _times,
             "finished_at": _times,
-            "updated_at": _times.filter(lambda at: at is not None),
+            "updated_at": _moments,
             "args_repr": st.none() | _letters,
             "kwargs_repr": st.none() | _letters,
         }
