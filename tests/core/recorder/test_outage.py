@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,9 +55,14 @@ def test_no_task_fails_and_no_record_is_lost(fleet: ForeignFleet, server: Postgr
     spool = fleet.config.directory / "spool"
     eventually(lambda: any(spool.glob("*.jsonl")), "spool")
     server.start()
+
+    def is_whole(task_id: str) -> bool:
+        # the publisher's half, which knows the queue, comes from another process than the worker's
+        row = fleet.until(task_id, "SUCCESS")
+        return (row["starts"], row["queue"]) == (1, "steps")
+
     for task in added:
-        row = fleet.until(task.id, "SUCCESS")
-        assert (row["starts"], row["queue"]) == (1, "steps")
+        eventually(partial(is_whole, task.id), "both halves of a record")
     assert fleet.until(broken.id, "FAILURE")["error_type"] == "LookupError"
     assert fleet.rows("select 1 from earthgazer.task_messages where task_id = :id", id=broken.id)
     eventually(lambda: not any(spool.glob("*.jsonl")), "empty spool")
