@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from earthgazer_tui.fleet.errors import FleetError, NotFoundError
+from earthgazer_tui.fleet.errors import NotFoundError
 from earthgazer_tui.fleet.models import (
     ActionResult,
     CaptureDetail,
@@ -33,18 +33,17 @@ from earthgazer_tui.fleet.models import (
 )
 from earthgazer_tui.fleet.protocol import Fleet
 from tests.tui import builders
+from tests.tui.scripted.base import ScriptedVerbs
 
 Key = TypeVar("Key")
 Detail = TypeVar("Detail")
 
 
-class ScriptedFleet:
-    """Answers from its public attributes; :attr:`calls` lists each changing verb with its arguments.
-
-    ``errors[verb]`` makes that verb raise; ``results[verb]`` is what a changing verb returns.
-    """
+class ScriptedFleet(ScriptedVerbs):
+    """Answers from its public attributes."""
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
+        super().__init__()
         self.snapshot = snapshot or builders.a_snapshot()
         self.freshness_rows: list[Freshness] = []
         self.capture_rows: list[CaptureRow] = []
@@ -65,10 +64,6 @@ class ScriptedFleet:
         self.start_steps: list[StartStep] = [StartStep("Valkey", StepState.READY, "", 0.1)]
         self.may_open = asyncio.Event()
         self.may_open.set()
-        self.calls: list[tuple[Any, ...]] = []
-        self.results: dict[str, ActionResult] = {}
-        self.errors: dict[str, FleetError] = {}
-        self.asked: list[tuple[Any, ...]] = []
         self.closed_with: list[QuitChoice | None] = []
         self.report: Callable[[StartStep], None] = lambda step: None
         self._changed = asyncio.Event()
@@ -207,19 +202,6 @@ class ScriptedFleet:
 
     async def enable_events(self) -> ActionResult:
         return self._do("enable_events")
-
-    def _ask(self, *question: Any) -> None:
-        self.asked.append(question)
-        self._raise(question[0])
-
-    def _do(self, *call: Any) -> ActionResult:
-        self._raise(call[0])
-        self.calls.append(call)
-        return self.results.get(call[0], builders.done(f"{call[0]} done"))
-
-    def _raise(self, verb: str) -> None:
-        if verb in self.errors:
-            raise self.errors[verb]
 
 
 def _found(details: dict[Key, Detail], key: Key) -> Detail:

@@ -1,0 +1,1 @@
+"""The verbs over real services, a subject each."""

@@ -1,0 +1,25 @@
+"""Workflow runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from earthgazer_tui.fleet.live import runs
+from earthgazer_tui.fleet.live.verbs.base import LiveVerbs
+from earthgazer_tui.fleet.models import ActionResult, RunDetail, RunRow
+
+
+class LiveRuns(LiveVerbs):
+    """Workflow runs."""
+
+    async def runs(self, text: str = "", limit: int = 200) -> Sequence[RunRow]:
+        """Return workflow runs, running ones first, then newest first."""
+        return await self._read(runs.list_runs, text, limit)
+
+    async def run(self, run_id: str) -> RunDetail:
+        """Return one run with its steps."""
+        return await self._read(runs.show_run, run_id)
+
+    async def cancel_run(self, run_id: str) -> ActionResult:
+        """Revoke all unfinished steps of a run, those yet to be published included."""
+        return await self._act(self._changing().task_actions.cancel_run, run_id)

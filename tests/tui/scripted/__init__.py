@@ -1,0 +1,1 @@
+"""What the scripted fleet is made of, a subject each."""
