@@ -33,6 +33,28 @@ class EventsState:
 
     def __init__(self, names: Names, *, max_tasks: int = 50_000, max_failures: int = 3_000) -> None:
         self.lock = Lock()
+        self._names = names
+        self._max_tasks = max_tasks
+        self._max_failures = max_failures
+        self._now = 0.0
+        self.clear()
+        self._folds: dict[str, Callable[[Event], None]] = {
+            "task-sent": self._sent,
+            "task-received": self._received,
+            "task-started": self._started,
+            "task-succeeded": self._succeeded,
+            "task-failed": self._failed,
+            "task-retried": self._retried,
+            "task-cancelled": self._retried,
+            "task-revoked": self._revoked,
+            "task-rejected": self._rejected,
+            "worker-online": self._heartbeat,
+            "worker-heartbeat": self._heartbeat,
+            "worker-offline": self._offline,
+        }
+
+    def clear(self) -> None:
+        """Forget everything; the caller holds :attr:`lock` once anybody else reads."""
         self.tasks: dict[str, TaskRecord] = {}
         self.failures: OrderedDict[str, TaskRecord] = OrderedDict()
         self.workers: dict[str, WorkerRecord] = {}
@@ -49,25 +71,7 @@ class EventsState:
         self.queue_out: dict[str, int] = {}
         self.is_lean = False
         """While set, tasks not known yet are counted but not remembered, failures excepted."""
-        self._names = names
-        self._max_tasks = max_tasks
-        self._max_failures = max_failures
         self._order: deque[str] = deque()
-        self._now = 0.0
-        self._folds: dict[str, Callable[[Event], None]] = {
-            "task-sent": self._sent,
-            "task-received": self._received,
-            "task-started": self._started,
-            "task-succeeded": self._succeeded,
-            "task-failed": self._failed,
-            "task-retried": self._retried,
-            "task-cancelled": self._retried,
-            "task-revoked": self._revoked,
-            "task-rejected": self._rejected,
-            "worker-online": self._heartbeat,
-            "worker-heartbeat": self._heartbeat,
-            "worker-offline": self._offline,
-        }
 
     # ── in ────────────────────────────────────────────────────────────────
     def fold(self, events: Sequence[Event], now: float | None = None) -> None:

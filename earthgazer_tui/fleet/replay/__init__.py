@@ -1,0 +1,1 @@
+"""A fleet that was recorded, looked at again with the same screens."""
