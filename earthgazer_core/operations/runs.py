@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from earthgazer_core.db.tables import TaskExecutionRow, WorkflowRunRow, WorkflowStepRow
 from earthgazer_core.errors import NotFoundError
+from earthgazer_core.operations.critical_path import Timed, critical_path
+from earthgazer_core.operations.run_filter import read_run_filter, run_matcher
 
 FUTURE = "FUTURE"
 """State of a step whose message was not published yet."""
+
+SEARCHED = 2_000
+"""Runs that are looked through for those that match a filter."""
 
 _RUNNING = frozenset({"RECEIVED", "STARTED", "PROGRESS", "RETRY", "REJECTED", "REPLACED"})
 _DONE = frozenset({"SUCCESS", "IGNORED"})
@@ -49,6 +54,8 @@ class RunSummary:
     """Share of the steps done, those running counted by their progress."""
     subject: str
     """What it works on, ``capture 12`` or ``5 captures``; may be empty."""
+    captures: tuple[int, ...]
+    """Captures that it works on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class RunStep:
     """Progress while running."""
     stage: str
     """What it is doing; may be empty."""
+    sent_at: datetime | None
+    """Aware UTC; None where it is yet to be published."""
     started_at: datetime | None
     """Aware UTC."""
     finished_at: datetime | None
@@ -79,6 +88,8 @@ class RunStep:
     """One line of its failure, or what blocks it; empty otherwise."""
     capture_id: int | None
     """Capture that it works on."""
+    is_critical: bool
+    """Whether the run's duration hung on it, see :mod:`earthgazer_core.operations.critical_path`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +121,31 @@ class _Step:
         return self.execution is not None and self.execution.blocked_by is not None
 
 
-def list_runs(session: Session, *, text: str = "", limit: int = 200) -> tuple[RunSummary, ...]:
-    """Return the newest runs whose name or id holds every word of ``text``; running ones come first."""
-    query = select(WorkflowRunRow).order_by(WorkflowRunRow.created_at.desc()).limit(limit)
-    for word in text.split():
-        query = query.where(
-            or_(
-                func.strpos(func.lower(WorkflowRunRow.name), word.lower()) > 0,
-                func.strpos(WorkflowRunRow.run_id, word.lower()) > 0,
-            )
-        )
-    runs = session.scalars(query).all()
-    steps = _steps(session, [run.run_id for run in runs])
-    found = [_summary(run, steps[run.run_id]) for run in runs]
-    return tuple(sorted(found, key=lambda run: run.state not in ("running", "waiting")))
+def list_runs(
+    session: Session, *, text: str = "", limit: int = 200, now: datetime | None = None
+) -> tuple[RunSummary, ...]:
+    """Return the newest runs that match a filter line; running ones come first.
+
+    Args:
+        session: Database session.
+        text: Filter line, with the fields of :data:`~earthgazer_core.operations.run_filter.RUN_FIELDS`.
+        limit: At most so many; of those that a filter has to look through, the newest :data:`SEARCHED`.
+        now: The moment that spans count back from; the moment of this call if None.
+
+    Raises:
+        FilterError: the line can't be read.
+    """
+    filter_ = read_run_filter(text)
+    matches = run_matcher(filter_, now or datetime.now(UTC))
+    found: list[RunSummary] = []
+    for offset in range(0, SEARCHED if filter_.terms else 1, limit):
+        query = select(WorkflowRunRow).order_by(WorkflowRunRow.created_at.desc(), WorkflowRunRow.run_id)
+        runs = session.scalars(query.limit(limit).offset(offset)).all()
+        steps = _steps(session, [run.run_id for run in runs])
+        found += filter(matches, (_summary(run, steps[run.run_id]) for run in runs))
+        if len(found) >= limit or len(runs) < limit:
+            break
+    return tuple(sorted(found[:limit], key=lambda run: run.state not in ("running", "waiting")))
 
 
 def show_run(session: Session, run_id: str) -> RunDetail:
@@ -196,6 +218,7 @@ def _summary(run: WorkflowRunRow, steps: Sequence[_Step]) -> RunSummary:
     executions = [step.execution for step in steps if step.execution is not None]
     ends = [execution.finished_at for execution in executions if execution.finished_at is not None]
     progress = sum((execution.percent or 0) / 100 for execution in executions if execution.state in _RUNNING)
+    captures = tuple(sorted({found.capture_id for found in executions if found.capture_id is not None}))
     is_over = state in ("succeeded", "failed", "cancelled")
     return RunSummary(
         run_id=run.run_id,
@@ -209,7 +232,8 @@ def _summary(run: WorkflowRunRow, steps: Sequence[_Step]) -> RunSummary:
         running=running,
         waiting=waiting,
         percent=round(100 * (done + progress) / len(steps), 1) if steps else 0.0,
-        subject=_subject(executions),
+        subject=_subject(captures),
+        captures=captures,
     )
 
 
@@ -226,10 +250,9 @@ def _state(run: WorkflowRunRow, *, done: int, failed: int, running: int, waiting
     return "running" if future or not done else "succeeded"
 
 
-def _subject(executions: Iterable[TaskExecutionRow]) -> str:
-    captures = {execution.capture_id for execution in executions if execution.capture_id is not None}
+def _subject(captures: Sequence[int]) -> str:
     if len(captures) == 1:
-        return f"capture {next(iter(captures))}"
+        return f"capture {captures[0]}"
     return f"{len(captures)} captures" if captures else ""
 
 
@@ -241,6 +264,7 @@ def _tree(steps: Sequence[_Step], *, is_cancelled: bool) -> Iterable[RunStep]:
     for step in steps:
         for task_id in before[step.task_id]:
             following[task_id].append(step.task_id)
+    path = frozenset(critical_path(map(_timed, steps)))
     depths: dict[str, int] = {}
     pending = [step.task_id for step in reversed(steps) if not before[step.task_id]]
     while pending:
@@ -249,12 +273,12 @@ def _tree(steps: Sequence[_Step], *, is_cancelled: bool) -> Iterable[RunStep]:
         if task_id in depths or any(earlier not in depths for earlier in before[task_id]):
             continue
         depths[task_id] = _depth([depths[earlier] for earlier in before[task_id]], following, before[task_id])
-        yield _shown(by_id[task_id], depths[task_id], by_id, is_cancelled=is_cancelled)
+        yield _shown(by_id[task_id], depths[task_id], by_id, path, is_cancelled=is_cancelled)
         pending += reversed(following[task_id])
     # Only a cycle keeps steps from their turn; no message of Celery's makes one, a broken record might.
     for step in steps:
         if step.task_id not in depths:
-            yield _shown(step, 0, by_id, is_cancelled=is_cancelled)
+            yield _shown(step, 0, by_id, path, is_cancelled=is_cancelled)
 
 
 def _depth(depths: Sequence[int], following: Mapping[str, Sequence[str]], before: Sequence[str]) -> int:
@@ -265,7 +289,16 @@ def _depth(depths: Sequence[int], following: Mapping[str, Sequence[str]], before
     return max(0, min(depths) - 1)
 
 
-def _shown(step: _Step, depth: int, by_id: Mapping[str, _Step], *, is_cancelled: bool) -> RunStep:
+def _timed(step: _Step) -> Timed:
+    execution = step.execution
+    if execution is None or step.is_blocked:
+        return Timed(step.task_id, step.after, None, None)
+    return Timed(step.task_id, step.after, execution.started_at, execution.finished_at)
+
+
+def _shown(
+    step: _Step, depth: int, by_id: Mapping[str, _Step], path: Container[str], *, is_cancelled: bool
+) -> RunStep:
     execution = step.execution
     header = [by_id[task_id] for task_id in step.after if task_id in by_id]
     joined = None
@@ -281,10 +314,12 @@ def _shown(step: _Step, depth: int, by_id: Mapping[str, _Step], *, is_cancelled:
         joined=joined,
         percent=execution.percent if execution is not None and execution.state in _RUNNING else None,
         stage=(execution.stage or "") if execution is not None and execution.state in _RUNNING else "",
+        sent_at=execution.sent_at if execution is not None and not step.is_blocked else None,
         started_at=execution.started_at if execution is not None else None,
         finished_at=execution.finished_at if execution is not None and not step.is_blocked else None,
         error=_error(step, header, is_cancelled=is_cancelled),
         capture_id=execution.capture_id if execution is not None else None,
+        is_critical=step.task_id in path,
     )
 
 

@@ -39,6 +39,15 @@ class OpenStep(Command):
     key_display = "enter"
 
 
+class NextRunView(Command):
+    """Show the run by time, waiting and running, or as a tree again."""
+
+    id = "run.next-view"
+    key = "tab"
+    title = "Tree/time"
+    action = "next_view"
+
+
 class CancelRun(FleetCommand[RunRow]):
     """Cancel the run: revoke its unfinished steps, those yet to be published included."""
 

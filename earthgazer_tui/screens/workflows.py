@@ -32,12 +32,14 @@ class RunLine:
     """When it was made."""
     elapsed: str
     """How long it took, or has been going on."""
+    elapsed_s: float
+    """The same in seconds."""
 
 
 def run_line(run: RunRow, now: datetime) -> RunLine:
     """Return a run as listed."""
     elapsed_s = ((run.finished_at or now) - run.created_at).total_seconds()
-    return RunLine(run, clock(run.created_at, now), span(elapsed_s))
+    return RunLine(run, clock(run.created_at, now), span(elapsed_s), elapsed_s)
 
 
 COLUMNS: tuple[Column[RunLine], ...] = (
@@ -51,9 +53,23 @@ COLUMNS: tuple[Column[RunLine], ...] = (
         min_width=16,
         max_width=40,
     ),
-    Column("subject", "Of", None, lambda line: line.run.subject, min_width=11, max_width=30),
-    Column("progress", "Progress", 12, lambda line: run_progress(line.run, 6)),
-    Column("steps", "Steps", 12, lambda line: run_steps(line.run)),
+    Column(
+        "subject",
+        "Of",
+        None,
+        lambda line: line.run.subject,
+        sort_key=lambda line: line.run.subject,
+        min_width=11,
+        max_width=30,
+    ),
+    Column(
+        "progress",
+        "Progress",
+        12,
+        lambda line: run_progress(line.run, 6),
+        sort_key=lambda line: line.run.percent,
+    ),
+    Column("steps", "Steps", 12, lambda line: run_steps(line.run), sort_key=lambda line: line.run.total),
     Column(
         "started",
         "Made (UTC)",
@@ -63,7 +79,15 @@ COLUMNS: tuple[Column[RunLine], ...] = (
         sort_descending=True,
         priority=1,
     ),
-    Column("elapsed", "Time", 6, lambda line: line.elapsed, align="right"),
+    Column(
+        "elapsed",
+        "Time",
+        6,
+        lambda line: line.elapsed,
+        align="right",
+        sort_key=lambda line: line.elapsed_s,
+        sort_descending=True,
+    ),
 )
 
 
@@ -77,6 +101,7 @@ class WorkflowsScreen(FleetScreen):
     )
     NEEDS: ClassVar[tuple[str, ...]] = ("database",)
     CAN_FILTER: ClassVar[bool] = True
+    FILTER_HINT: ClassVar[str] = "words, state:failed, capture:12, runtime:>1m, since:2h, -name:reprocess"
 
     def compose_body(self) -> ComposeResult:
         """Make the list."""

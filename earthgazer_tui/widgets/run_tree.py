@@ -19,6 +19,10 @@ STEP_SIGNS = TASK_MARKS | {"FUTURE": ("·", "to come", "$text-disabled")}
 """Sign, word and style of each state."""
 
 
+CRITICAL = "◆"
+"""Stands behind the steps that the run's duration hung on."""
+
+
 @dataclass(frozen=True, slots=True)
 class TreeStep:
     """A step and the lines that join it to its parent."""
@@ -60,6 +64,7 @@ def step_name(item: TreeStep) -> Content:
         (f"{sign} ", style),
         (leaf_name(step.name), name_style),
         (f" #{step.capture_id}" if step.capture_id is not None else "", "$text-muted"),
+        (f" {CRITICAL}" if step.is_critical else "", "$accent"),
     )
 
 

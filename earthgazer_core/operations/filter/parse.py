@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 from earthgazer_core.operations.filter import values
@@ -23,12 +24,13 @@ _ESCAPED = re.compile(r'\\(["\\])')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 
 
-def parse(line: str) -> Filter:
+def parse(line: str, fields: Mapping[str, Field] = FIELDS) -> Filter:
     """Return what a filter line says.
 
     Args:
         line: Words, ``field:value``, ``field:a,b``, ``field:>30``, ``field:10..60``, ``field:=exact``,
             ``"quoted text"``, ``*`` for anything, each with ``-`` or ``NOT`` before it if it is not wanted.
+        fields: What can stand before a colon; the fields of a task by default.
 
     Raises:
         FilterError: it says nothing that could be understood; knows the place.
@@ -36,14 +38,15 @@ def parse(line: str) -> Filter:
     for position, letter in enumerate(line):
         if letter == "\0" or "\ud800" <= letter <= "\udfff":
             raise FilterError("this character can't be looked for", line, position)
-    return _Reader(line).filter()
+    return _Reader(line, fields).filter()
 
 
 class _Reader:
     """A place in a line, moved on by what is read."""
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str, fields: Mapping[str, Field]) -> None:
         self._line = line
+        self._fields = fields
         self._at = 0
 
     def filter(self) -> Filter:
@@ -65,13 +68,13 @@ class _Reader:
             is_negated = not is_negated
             if not self._skip_space():
                 raise FilterError("something has to follow that is not wanted", self._line, begin)
-        name, field = "text", FIELDS["text"]
+        name, field = "text", self._fields["text"]
         found = _FIELD.match(self._line, self._at)
         if found is not None:
             name = ALIASES.get(found[1].lower(), found[1].lower())
-            if name not in FIELDS:
-                raise FilterError(_no_field(found[1]), self._line, self._at)
-            field = FIELDS[name]
+            if name not in self._fields:
+                raise FilterError(_no_field(found[1], self._fields), self._line, self._at)
+            field = self._fields[name]
             self._at = found.end()
         conditions = self._conditions(field, is_word=found is None)
         return Term(name, conditions, is_negated)
@@ -154,7 +157,7 @@ def _match(sign: str, value: str, *, is_quoted: bool) -> Match:
     return Match.GLOB if "*" in value and not is_quoted else Match.CONTAINS
 
 
-def _no_field(name: str) -> str:
-    near = get_close_matches(name.lower(), FIELDS, n=1)
-    hint = f"did you mean {near[0]}:?" if near else f"there are {', '.join(FIELDS)}"
+def _no_field(name: str, fields: Mapping[str, Field]) -> str:
+    near = get_close_matches(name.lower(), fields, n=1)
+    hint = f"did you mean {near[0]}:?" if near else f"there are {', '.join(fields)}"
     return f'no field {name}: {hint} (quote the word to look for it: "{name}:…")'

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from earthgazer_core.operations.filter.expression import Condition, Filter, Match, Moment, Range, Term, Text
-from earthgazer_core.operations.filter.fields import FIELDS
+from earthgazer_core.operations.filter.fields import FIELDS, Field
 
 _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 """ASCII alone, as the database folds it in the collation that no locale changes."""
@@ -17,24 +17,26 @@ Predicate = Callable[[Any], bool]
 """Takes a mapping, or an object with the attributes, of one task."""
 
 
-def matcher(filter_: Filter, now: datetime | None = None) -> Predicate:
+def matcher(filter_: Filter, now: datetime | None = None, fields: Mapping[str, Field] = FIELDS) -> Predicate:
     """Return a function that says whether a task matches.
 
     Args:
         filter_: What is wanted.
         now: The moment that spans count back from; the moment of this call if None.
+        fields: What the filter was parsed with.
 
     Returns:
         A function of a mapping or object with the names of ``task_executions``; ``at`` serves for
-        ``updated_at``, and what is missing is unknown. What is unknown meets no condition.
+        ``updated_at``, and what is missing is unknown. What is unknown meets no condition; of several
+        values, a tuple, one has to.
     """
     moment = now or datetime.now(UTC)
-    tests = [_term(term, moment) for term in filter_.terms]
+    tests = [_term(term, moment, fields) for term in filter_.terms]
     return lambda task: all(test(task) for test in tests)
 
 
-def _term(term: Term, now: datetime) -> Predicate:
-    read = _values(term.field, now)
+def _term(term: Term, now: datetime, fields: Mapping[str, Field]) -> Predicate:
+    read = _values(term.field, now, fields)
     tests = [_condition(term.field, condition, now) for condition in term.conditions]
 
     def test(task: Any) -> bool:
@@ -44,15 +46,15 @@ def _term(term: Term, now: datetime) -> Predicate:
     return test
 
 
-def _values(field: str, now: datetime) -> Callable[[Any], tuple[Any, ...]]:
+def _values(field: str, now: datetime, fields: Mapping[str, Field]) -> Callable[[Any], tuple[Any, ...]]:
     if field == "runtime":
         return lambda task: (_runtime(task, now),)
     if field == "wait":
         return lambda task: (_wait(task, now),)
     if field in ("since", "before"):
         return lambda task: (_get(task, "updated_at", "at"),)
-    columns = FIELDS[field].columns
-    return lambda task: tuple(_get(task, column) for column in columns)
+    columns = fields[field].columns
+    return lambda task: tuple(value for column in columns for value in _each(_get(task, column)))
 
 
 def _condition(field: str, condition: Condition, now: datetime) -> Callable[[Any], bool]:
@@ -96,6 +98,10 @@ def _wait(task: Any, now: datetime) -> float | None:
         return None
     end: datetime = _get(task, "started_at") or _get(task, "finished_at") or now
     return (end - sent).total_seconds()
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _get(task: Any, *names: str) -> Any:

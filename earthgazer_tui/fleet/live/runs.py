@@ -5,13 +5,22 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from earthgazer_core.operations import runs as core
+from earthgazer_core.operations.filter import FilterError as CoreFilterError
+from earthgazer_tui.fleet.errors import FilterError
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.models import RunDetail, RunRow, RunStep
 
 
 def list_runs(session: Session, text: str = "", limit: int = 200) -> tuple[RunRow, ...]:
-    """Return runs that match, running ones first, then newest first."""
-    return tuple(_row(run) for run in core.list_runs(session, text=text, limit=limit))
+    """Return runs that match, running ones first, then newest first.
+
+    Raises:
+        FilterError: the line can't be read.
+    """
+    try:
+        return tuple(_row(run) for run in core.list_runs(session, text=text, limit=limit))
+    except CoreFilterError as error:
+        raise FilterError(sanitise.line(error.reason), error.line, error.position) from None
 
 
 def show_run(session: Session, run_id: str) -> RunDetail:
@@ -54,4 +63,6 @@ def _step(step: core.RunStep) -> RunStep:
         finished_at=step.finished_at,
         error=sanitise.url(step.error or ""),
         capture_id=step.capture_id,
+        sent_at=step.sent_at,
+        is_critical=step.is_critical,
     )

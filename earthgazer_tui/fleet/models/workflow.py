@@ -62,6 +62,10 @@ class RunStep:
     """One line of its failure, or ``blocked by …``; empty otherwise."""
     capture_id: int | None
     """Capture that it works on."""
+    sent_at: datetime | None = None
+    """Aware UTC; None where it is yet to be published."""
+    is_critical: bool = False
+    """Whether the run's duration hung on it: it is on the chain of steps that ended last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,50 @@
+"""Which steps of a run its duration hung on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A step as far as time is concerned."""
+
+    task_id: str
+    """Its id."""
+    after: Sequence[str]
+    """Ids of the steps that it waits for."""
+    started_at: datetime | None
+    """Aware UTC; None where it has not begun."""
+    finished_at: datetime | None
+    """Aware UTC; None where it goes on."""
+
+
+def critical_path(steps: Iterable[Timed]) -> tuple[str, ...]:
+    """Return the ids of the chain of steps that ended last, first step first.
+
+    It is walked back from the step that ended last, or goes on: before each step comes that one of those it
+    waited for which ended last (Kelley and Walker 1959, with durations measured instead of planned). A
+    step that never began is in no path.
+    """
+    begun = {step.task_id: step for step in steps if step.started_at is not None}
+    if not begun:
+        return ()
+    path: list[str] = []
+    current: Timed | None = max(begun.values(), key=_end)
+    while current is not None and current.task_id not in path:
+        path.append(current.task_id)
+        current = _last_of(current.after, begun)
+    return tuple(reversed(path))
+
+
+def _last_of(task_ids: Iterable[str], begun: Mapping[str, Timed]) -> Timed | None:
+    return max((begun[task_id] for task_id in task_ids if task_id in begun), key=_end, default=None)
+
+
+def _end(step: Timed) -> tuple[bool, float, float]:
+    """Return what orders steps by their ends; one that goes on ends after all that ended."""
+    started = step.started_at.timestamp() if step.started_at is not None else 0.0
+    finished = step.finished_at.timestamp() if step.finished_at is not None else 0.0
+    return step.finished_at is None, finished, started
