@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from amqp.exceptions import AMQPError, ChannelError, MessageNacked
 from celery import Celery
+from celery.canvas import maybe_signature
+from celery.result import denied_join_result
 from kombu.exceptions import KombuError
 
-from earthgazer_core.errors import ServiceUnavailableError
+from earthgazer_core.errors import RefusedError, ServiceUnavailableError
 from earthgazer_core.recorder.describe import parse_time
 
 _PATIENCE_S = 5
@@ -41,7 +45,10 @@ def publish(
 ) -> None:
     """Send a message to where it went before; no signal of Celery's is sent.
 
+    RabbitMQ, which would drop a message that no queue takes, is asked for its word that one has taken it.
+
     Raises:
+        RefusedError: the broker has no queue for it, or refuses it; nothing was sent.
         ServiceUnavailableError: the broker is away; nothing was sent.
     """
     content_type, content_encoding, body = content
@@ -53,22 +60,76 @@ def publish(
         for name in ("priority", "correlation_id", "reply_to")
         if properties.get(name) is not None
     }
+    with _translated(), _connected(app) as connection, connection.channel() as channel:
+        app.amqp.Producer(channel, auto_declare=False).publish(
+            body,
+            exchange=exchange,
+            routing_key=routing_key,
+            content_type=content_type,
+            content_encoding=content_encoding,
+            headers=dict(headers),
+            delivery_mode=2,
+            declare=[known] if known is not None else None,
+            retry=False,
+            mandatory=True,
+            **options,
+        )
+
+
+def publish_signature(
+    app: Celery,
+    signature: Mapping[str, Any],
+    results: list[Any],
+    header: Mapping[str, Any],
+    queue: str | None,
+) -> None:
+    """Publish a chord's body as the worker that concluded the chord would have done.
+
+    Args:
+        app: The fleet's app.
+        signature: The body, with the ids that its tasks will have.
+        results: What its header's members gave.
+        header: Message headers of one of them, whose run and root the body shares.
+        queue: Where it goes; None for where the app or the signature says.
+
+    Raises:
+        ServiceUnavailableError: the broker is away; nothing was sent.
+    """
+    body: Any = maybe_signature(dict(signature), app=app)
+    options: dict[str, Any] = {"headers": {"run_id": header["run_id"]} if header.get("run_id") else {}}
+    if signature.get("subtask_type") in (None, "chain"):
+        options |= {"root_id": header.get("root_id") or header["id"], "parent_id": header["id"]}
+    if queue is not None:
+        options["queue"] = queue
+    with (
+        _translated(),
+        _connected(app) as connection,
+        app.amqp.Producer(connection, auto_declare=False) as producer,
+        # Or this process would subscribe to a result that nobody here waits for.
+        denied_join_result(),
+    ):
+        body.apply_async((results,), producer=producer, retry=False, **options)
+
+
+@contextmanager
+def _connected(app: Celery) -> Iterator[Any]:
+    # Redis, which has no such thing as confirming, passes over the option.
+    with app.connection_for_write(transport_options={"confirm_publish": True}) as connection:
+        connection.ensure_connection(max_retries=1, timeout=_PATIENCE_S)
+        yield connection
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
     try:
-        with app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, timeout=_PATIENCE_S)
-            with connection.channel() as channel:
-                app.amqp.Producer(channel, auto_declare=False).publish(
-                    body,
-                    exchange=exchange,
-                    routing_key=routing_key,
-                    content_type=content_type,
-                    content_encoding=content_encoding,
-                    headers=dict(headers),
-                    delivery_mode=2,
-                    declare=[known] if known is not None else None,
-                    retry=False,
-                    **options,
-                )
-    except (KombuError, OSError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        yield
+    except (ChannelError, MessageNacked) as error:
+        reason = _one_line(error)
+        raise RefusedError(f"the broker refuses the message, nothing was published: {reason}") from error
+    except (AMQPError, KombuError, OSError) as error:
+        reason = _one_line(error)
         raise ServiceUnavailableError(f"broker unavailable, nothing was published: {reason}") from error
+
+
+def _one_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -11,91 +12,29 @@ from uuid import uuid4
 from celery import Celery
 from celery.utils.saferepr import saferepr
 from psycopg2.errors import DeadlockDetected
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from earthgazer_core.db.session import Database
-from earthgazer_core.db.tables import (
-    TaskExecutionRow,
-    TaskMessageRow,
-    TaskStateChangeRow,
-    WorkflowRunRow,
-    WorkflowStepRow,
-)
+from earthgazer_core.db.tables import TaskExecutionRow, TaskMessageRow
 from earthgazer_core.errors import NotFoundError, RefusedError, ServiceUnavailableError
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.broker import RedisBroker
-from earthgazer_core.operations.chord import ChordKeys, Slot
-from earthgazer_core.operations.republish import publish, renewed
-from earthgazer_core.recorder.graph import chord_slots
-from earthgazer_core.recorder.message import Body, Seal, parse_json_body, serialise
-from earthgazer_core.recorder.order import BLOCKED_ORDER, FAILED, generation_of, state_order
+from earthgazer_core.operations.chord import ChordKeys
+from earthgazer_core.operations.collected import collecting
+from earthgazer_core.operations.republish import publish, publish_signature, renewed
+from earthgazer_core.operations.retry_body import BodyCase, judge_body
+from earthgazer_core.operations.retry_case import Case, judge, whereabouts
+from earthgazer_core.operations.retry_offer import COPY, IN_PLACE, REFUSED, Retried, RetryOffer, RetryPlanItem
+from earthgazer_core.operations.retry_rows import forget_blocked, remember
+from earthgazer_core.recorder.message import Seal, serialise
+from earthgazer_core.recorder.order import FAILED, REPLACED, UNFINISHED
 
-IN_PLACE, COPY, REFUSED = "in place", "copy", "refused"
-"""Modes of a retry."""
+__all__ = ["COPY", "IN_PLACE", "REFUSED", "Retried", "Retrier", "RetryOffer", "RetryPlanItem"]
+
+logger = logging.getLogger(__name__)
 
 _DEADLOCK_TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class RetryOffer:
-    """Whether and how a task can be retried now."""
-
-    mode: str
-    """``in place``, ``copy`` or ``refused``."""
-    reason: str
-    """What comes with it, or why it is refused."""
-    name: str
-    """Task name."""
-    queue: str | None
-    """Queue that the message would go to."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPlanItem:
-    """What a retry of one task would do; also the outcome where it was refused."""
-
-    task_id: str
-    """The task."""
-    name: str
-    """Task name; empty where it isn't known."""
-    queue: str | None
-    """Queue that the message would go to."""
-    mode: str
-    """``in place``, ``copy`` or ``refused``."""
-    note: str
-    """What comes with it, or why it is refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retried:
-    """A message that was published again."""
-
-    task_id: str
-    """The task asked for."""
-    name: str
-    """Task name."""
-    queue: str | None
-    """Queue that the message went to."""
-    mode: str
-    """``in place`` or ``copy``."""
-    attempt: int
-    """Number of the attempt that begins."""
-    new_id: str | None
-    """Id of the copy; None in place."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """A task and what a retry of it would have to deal with."""
-
-    row: TaskExecutionRow
-    message: TaskMessageRow | None
-    body: Body | None
-    """The parts of the message where it is JSON and could be read."""
-    slots: tuple[Slot, ...]
-    is_run_cancelled: bool
-    offer: RetryOffer
 
 
 class Retrier:
@@ -115,7 +54,7 @@ class Retrier:
         Args:
             database: Where the flight recorder writes.
             app: The fleet's app, or one with the same broker and result backend.
-            broker: Unused so far; the fleet's broker.
+            broker: Where an offer looks for the message of a task that has not ended; None not to look.
             encryption_key: Fernet key of the recorder, for messages with hidden arguments.
             context: Name of the fleet, for the audit.
         """
@@ -134,14 +73,19 @@ class Retrier:
             ServiceUnavailableError: database or result backend are away.
         """
         with self._database.session() as session:
-            return self._case(session, task_id).offer
+            case = self._case(session, task_id)
+            if self._broker is not None and isinstance(case, Case) and case.row.state in UNFINISHED:
+                return replace(case.offer, reason=whereabouts(case.row, self._broker))
+            return case.offer
 
     def plan(self, task_ids: Iterable[str]) -> tuple[RetryPlanItem, ...]:
         """Return what a retry of these would do; nothing is changed."""
         items = []
         for task_id in task_ids:
             try:
-                offer = self.offer(task_id)
+                # Without looking for each one's message: a queue can be long, and so can the plan.
+                with self._database.session() as session:
+                    offer = self._case(session, task_id).offer
             except NotFoundError as error:
                 items.append(RetryPlanItem(task_id, "", None, REFUSED, str(error)))
             else:
@@ -214,79 +158,29 @@ class Retrier:
             audit.note(session, "task.dismiss", {"task_ids": list(dismissed)}, "done", context=self._context)
         return len(dismissed)
 
-    def _case(self, session: Session, task_id: str, *, is_locked: bool = False) -> _Case:
+    def _case(self, session: Session, task_id: str, *, is_locked: bool = False) -> Case | BodyCase:
         # The message first, as the recorder does: two that lock in the same order never block each other.
         message = session.get(TaskMessageRow, task_id, with_for_update=is_locked)
         row = session.get(TaskExecutionRow, task_id, with_for_update=is_locked)
+        if row is None or row.blocked_by is not None or row.state == REPLACED:
+            body = judge_body(session, self._seal, self._app, self._chords, task_id, is_locked=is_locked)
+            if body is not None:
+                return body
         if row is None:
             raise NotFoundError(f"no task {task_id} was recorded")
-        run = session.get(WorkflowRunRow, row.run_id) if row.run_id else None
-        case = _Case(
-            row=row,
-            message=message,
-            body=None,
-            slots=(),
-            is_run_cancelled=run is not None and run.cancelled_at is not None,
-            offer=RetryOffer(REFUSED, "", row.name, row.queue or row.routing_key),
-        )
-        try:
-            return self._judged(session, case)
-        except RefusedError as error:
-            return replace(case, offer=replace(case.offer, reason=str(error)))
-
-    def _judged(self, session: Session, case: _Case) -> _Case:
-        row, message = case.row, case.message
-        if row.blocked_by is not None:
-            raise RefusedError(
-                f"it never ran: it is blocked by {row.blocked_by}. Retry that one, and the chord goes on"
-            )
-        if row.state not in FAILED:
-            raise RefusedError(f"it is {row.state}: only a task that failed or was revoked can be retried")
-        if message is None:
-            raise RefusedError("its message was not recorded, so its arguments are not known for certain")
-        raw = self._seal.open(message.body) if message.is_sealed else message.body
-        body = parse_json_body(message.content_type, message.content_encoding, raw)
-        if body is None and row.group_id:
-            raise RefusedError(
-                f"its message is {message.content_type}, which is never decoded here, and it is in a group"
-            )
-        embed = body[2] if body else {}
-        slots = tuple(
-            Slot(slot["group_id"], slot["task_id"], slot["group_index"], _members(session, slot["group_id"]))
-            for slot in chord_slots(message.headers, embed)
-        )
-        for slot in slots:
-            reason = self._chords.refusal(slot)
-            if reason:
-                raise RefusedError(reason)
-        later = len(embed.get("chain") or ())
-        if case.is_run_cancelled and (later or slots):
-            raise RefusedError(
-                "its run was cancelled, and workers discard its later steps: start the workflow again"
-            )
-        is_poisoned = case.is_run_cancelled or row.state == "REVOKED" or _was_revoked(session, row.task_id)
-        comes_with = [f"chain goes on: {later} step{'s' * (later > 1)}"] if later else []
-        comes_with += ["its chord waits for it"] if slots else []
-        if is_poisoned:
-            comes_with.insert(0, "a new id, because workers discard the revoked one")
-        offer = replace(
-            case.offer,
-            mode=COPY if is_poisoned else IN_PLACE,
-            reason="; ".join(comes_with) or "the recorded message, unchanged",
-        )
-        return replace(case, body=body, slots=slots, offer=offer)
+        return judge(session, self._seal, self._chords, row, message)
 
     def _publish(
         self,
         session: Session,
-        case: _Case,
+        case: Case,
         mode: str,
         args: Sequence[Any] | None,
         kwargs: Mapping[str, Any] | None,
     ) -> Retried:
         row, message = case.row, case.message
         if message is None:
-            raise RefusedError("its message was not recorded")
+            raise RefusedError(case.offer.reason)
         at = datetime.now(UTC)
         payload = self._seal.open(message.body) if message.is_sealed else message.body
         content = (message.content_type, message.content_encoding, payload)
@@ -316,16 +210,30 @@ class Retrier:
                 shown or saferepr(edited[1]),
             )
         done = Retried(row.task_id, row.name, row.queue or row.routing_key, mode, attempt, new_id)
-        _remember(session, case, headers, properties, content, self._seal, at, new_id)
+        remember(session, case, headers, properties, content, self._seal, at, new_id)
         target = {"task_id": row.task_id, "name": row.name}
         detail = {"mode": mode, "attempt": attempt, "new_id": new_id, "edited": is_edited}
         audit.note(session, "task.retry", target, "done", detail, self._context)
         # All that the database could object to comes before the message, which can't be taken back.
         session.flush()
-        for slot in case.slots:
-            self._chords.mend(slot)
+        for repair in case.repairs:
+            self._chords.settle(repair)
+            if new_id:
+                self._chords.rename(repair.record.group_id, row.task_id, new_id)
         publish(self._app, headers, properties, content, done.queue)
         return done
+
+    def _publish_body(self, session: Session, case: BodyCase) -> Retried:
+        if case.record is None:
+            raise RefusedError(case.offer.reason)
+        forget_blocked(session, case.first_ids)
+        target = {"task_id": case.task_id, "name": case.name}
+        detail = {"mode": IN_PLACE, "attempt": 1, "chord": case.record.group_id}
+        audit.note(session, "task.retry", target, "done", detail, self._context)
+        session.flush()
+        with self._chords.claimed(case.record) as results:
+            publish_signature(self._app, case.signature, results, case.header, case.offer.queue)
+        return Retried(case.task_id, case.name, case.offer.queue, IN_PLACE, 1, None)
 
     def _retry_once(
         self,
@@ -334,18 +242,38 @@ class Retrier:
         args: Sequence[Any] | None,
         kwargs: Mapping[str, Any] | None,
     ) -> Retried:
-        is_edited = args is not None or kwargs is not None
         try:
-            with self._database.session() as session:
-                case = self._case(session, task_id, is_locked=True)
-                if case.offer.mode == REFUSED:
-                    raise RefusedError(case.offer.reason)
-                chosen = COPY if is_edited or mode == COPY else case.offer.mode
-                return self._publish(session, case, chosen, args, kwargs)
+            with collecting(self._app, self._seal) as collected:
+                done = self._retry_locked(task_id, mode, args, kwargs)
         except RefusedError as error:
             target, detail = {"task_id": task_id}, {"reason": str(error)}
             audit.record(self._database, "task.retry", target, "refused", detail, self._context)
             raise
+        try:
+            collected.write(self._database)
+        except ServiceUnavailableError as error:
+            # The message is out, and its worker records what becomes of it.
+            logger.warning("the message of %s could not be recorded: %s", task_id, error)
+        return done
+
+    def _retry_locked(
+        self,
+        task_id: str,
+        mode: str | None,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+    ) -> Retried:
+        is_edited = args is not None or kwargs is not None
+        with self._database.session() as session:
+            case = self._case(session, task_id, is_locked=True)
+            if case.offer.mode == REFUSED:
+                raise RefusedError(case.offer.reason)
+            if isinstance(case, BodyCase):
+                if is_edited or mode == COPY:
+                    raise RefusedError("it was never published, so there is nothing to copy or to edit")
+                return self._publish_body(session, case)
+            chosen = COPY if is_edited or mode == COPY else case.offer.mode
+            return self._publish(session, case, chosen, args, kwargs)
 
     def _name(self, task_id: str) -> str:
         with self._database.session() as session:
@@ -355,31 +283,6 @@ class Retrier:
 
 def _is_deadlock(error: ServiceUnavailableError) -> bool:
     return isinstance(getattr(error.__cause__, "orig", None), DeadlockDetected)
-
-
-def _members(session: Session, group_id: str) -> int:
-    """Return how many members of a chord's header the record knows."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(WorkflowStepRow)
-            .where(WorkflowStepRow.group_id == group_id, WorkflowStepRow.group_index.is_not(None))
-        )
-        or 0
-    )
-
-
-def _was_revoked(session: Session, task_id: str) -> bool:
-    return bool(
-        session.scalar(
-            select(
-                exists().where(
-                    TaskStateChangeRow.task_id == task_id,
-                    TaskStateChangeRow.state == "REVOKED",
-                )
-            )
-        )
-    )
 
 
 def _give_id(
@@ -398,79 +301,3 @@ def _give_id(
         headers["stamps"] = {
             name: value for name, value in (headers.get("stamps") or {}).items() if name != "run_id"
         }
-
-
-def _remember(
-    session: Session,
-    case: _Case,
-    headers: dict[str, Any],
-    properties: dict[str, Any],
-    content: tuple[str, str, bytes],
-    seal: Seal,
-    at: datetime,
-    new_id: str | None,
-) -> None:
-    """Write down that the message is out again; the failure stays in the timeline."""
-    row, message = case.row, case.message
-    if message is None:
-        return
-    content_type, content_encoding, payload = content
-    task_id = new_id or row.task_id
-    order = state_order(generation_of(headers), "PENDING", is_published=True)
-    kept = {
-        "headers": headers,
-        "properties": properties,
-        "content_type": content_type,
-        "content_encoding": content_encoding,
-        "body": seal.close(payload) if message.is_sealed else payload,
-        "is_sealed": message.is_sealed,
-        "published_at": at,
-    }
-    if new_id:
-        session.add(TaskMessageRow(task_id=new_id, **kept))
-        session.add(_copied(row, headers, order, at))
-        row.dismissed_at = at
-        _move_step(session, row.task_id, new_id)
-    else:
-        for name, value in kept.items():
-            setattr(message, name, value)
-        _begin_anew(row, headers, order, at)
-    who, _ = audit.who()
-    session.add(
-        TaskStateChangeRow(
-            task_id=task_id, state="PENDING", at=at, worker=None, attempt=headers["attempt"],
-            detail={"retried_by": who, **({"copy_of": row.task_id} if new_id else {})},
-        )
-    )  # fmt: skip
-    # Bodies that this failure blocked have a future again.
-    session.execute(
-        delete(TaskExecutionRow).where(
-            TaskExecutionRow.blocked_by == row.task_id, TaskExecutionRow.state_order <= BLOCKED_ORDER
-        )
-    )
-
-
-def _begin_anew(row: TaskExecutionRow, headers: Mapping[str, Any], order: int, at: datetime) -> None:
-    row.state, row.state_order, row.attempt, row.retries = "PENDING", order, headers["attempt"], 0
-    row.sent_at = row.updated_at = at
-    row.worker = row.pid = row.received_at = row.started_at = row.finished_at = row.runtime_s = None
-    row.error_type = row.error_message = row.traceback = row.percent = row.stage = row.dismissed_at = None
-    row.eta = row.expires = None
-
-
-def _copied(row: TaskExecutionRow, headers: Mapping[str, Any], order: int, at: datetime) -> TaskExecutionRow:
-    return TaskExecutionRow(
-        task_id=headers["id"], name=row.name, state="PENDING", state_order=order, attempt=1, queue=row.queue,
-        exchange=row.exchange, routing_key=row.routing_key, priority=row.priority, sent_at=at, updated_at=at,
-        copy_of=row.task_id, parent_id=row.parent_id, root_id=headers.get("root_id"), group_id=row.group_id,
-        group_index=row.group_index, run_id=row.run_id, capture_id=row.capture_id,
-        is_redacted=row.is_redacted, args_repr=headers.get("argsrepr"), kwargs_repr=headers.get("kwargsrepr"),
-    )  # fmt: skip
-
-
-def _move_step(session: Session, old_id: str, new_id: str) -> None:
-    """Let the run go on with the copy where the original stood."""
-    session.execute(update(WorkflowStepRow).where(WorkflowStepRow.task_id == old_id).values(task_id=new_id))
-    followers = session.scalars(select(WorkflowStepRow).where(WorkflowStepRow.after.contains([old_id])))
-    for step in followers:
-        step.after = [new_id if task_id == old_id else task_id for task_id in step.after]

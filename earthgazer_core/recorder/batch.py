@@ -30,13 +30,15 @@ class Batch:
     messages: dict[str, Row] = field(default_factory=dict)
     changes: list[Row] = field(default_factory=list)
     executions: dict[str, Row] = field(default_factory=dict)
+    chords: dict[str, Row] = field(default_factory=dict)
+    parts: dict[tuple[str, str, str], Row] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        tables = (self.runs, self.steps, self.messages, self.changes, self.executions)
-        return sum(len(table) for table in tables)
+        keyed = (self.runs, self.steps, self.messages, self.executions, self.chords, self.parts)
+        return len(self.changes) + sum(len(table) for table in keyed)
 
     def add(self, table: str, row: Row) -> None:
-        """Add a row to ``runs``, ``steps``, ``messages``, ``changes`` or ``executions``."""
+        """Add a row to the table of that name: any field of this class."""
         match table:
             case "executions":
                 known = self.executions.get(row["task_id"])
@@ -53,6 +55,12 @@ class Batch:
                 known = self.runs.get(row["run_id"])
                 if known is None or row["is_named"]:
                     self.runs[row["run_id"]] = row
+            case "chords":
+                chord = self.chords.get(row["group_id"], {})
+                told = {name: value for name, value in row.items() if value is not None}
+                self.chords[row["group_id"]] = {**row, **chord, **told}
+            case "parts":
+                self.parts[row["group_id"], row["task_id"], row["place"]] = row
             case _:
                 raise ValueError(f"no such table: {table}")
 
@@ -64,6 +72,8 @@ class Batch:
             *(("messages", row) for row in self.messages.values()),
             *(("changes", row) for row in self.changes),
             *(("executions", row) for row in self.executions.values()),
+            *(("chords", row) for row in self.chords.values()),
+            *(("parts", row) for row in self.parts.values()),
         ]
 
     def _add_step(self, row: Row) -> None:

@@ -12,6 +12,7 @@ import platformdirs
 from celery import Celery, current_task, signals
 
 from earthgazer_core.recorder import scope
+from earthgazer_core.recorder.chords import ChordRecorder
 from earthgazer_core.recorder.describe import Describer
 from earthgazer_core.recorder.message import Seal
 from earthgazer_core.recorder.publisher import PublishRecorder
@@ -32,7 +33,8 @@ class Recorder:
         directory = settings.spool_path or platformdirs.user_data_path("earthgazer") / "spool"
         redactor = Redactor(app, settings.redact)
         key = settings.encryption_key.get_secret_value() if settings.encryption_key else None
-        describer = Describer(app, redactor, Seal(key))
+        seal = Seal(key)
+        describer = Describer(app, redactor, seal)
         self.app = app
         self.spool = Spool(Path(directory), settings.spool_max_bytes)
         self.writer = Writer(
@@ -40,7 +42,7 @@ class Recorder:
             self.spool,
             settings.flush_interval_s,
         )
-        self._work = WorkRecorder(app, self.writer, describer)
+        self._work = WorkRecorder(app, self.writer, describer, ChordRecorder(app, seal))
         publish = PublishRecorder(self.writer, describer, redactor)
         self._receivers: list[tuple[Any, Callable[..., None]]] = [
             (signals.before_task_publish, publish.before),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from celery import current_task
 
@@ -15,7 +15,15 @@ from earthgazer_core.recorder.describe import Describer, change_row, parse_time,
 from earthgazer_core.recorder.graph import Forecast, chord_slots
 from earthgazer_core.recorder.redaction import Redactor
 from earthgazer_core.recorder.scope import current_run
-from earthgazer_core.recorder.writer import Record, Writer
+from earthgazer_core.recorder.writer import Record
+
+
+class Taker(Protocol):
+    """Whatever takes records."""
+
+    def add(self, records: Iterable[Record]) -> int:
+        """Take records; return the number of the last one."""
+        ...
 
 
 class PublishRecorder:
@@ -25,7 +33,7 @@ class PublishRecorder:
     second records it, so that a message that a broken broker refused isn't on the record as sent.
     """
 
-    def __init__(self, writer: Writer, describer: Describer, redactor: Redactor) -> None:
+    def __init__(self, writer: Taker, describer: Describer, redactor: Redactor) -> None:
         self._writer = writer
         self._describer = describer
         self._redactor = redactor

@@ -32,7 +32,7 @@ class LostTask:
 
 
 def unfinished(
-    session: Session, *, grace_s: float, with_begun: bool, limit: int = 10_000
+    session: Session, *, grace_s: float, begun_grace_s: float | None, limit: int = 10_000
 ) -> tuple[LostTask, ...]:
     """Return recorded tasks that are unfinished and of which nothing was heard for a while.
 
@@ -41,26 +41,26 @@ def unfinished(
     Args:
         session: Database session.
         grace_s: Seconds of silence; a message takes some time from a publisher's record to a queue.
-        with_begun: Also those that a worker had begun. They run twice where that worker only lost its
-            voice, which is safe for tasks that are idempotent.
+        begun_grace_s: Likewise for those that a worker had begun; None leaves them out. Above the hard time
+            limit none of them can run any more. Below it they run twice where a worker only lost its voice,
+            which is safe for tasks that are idempotent.
         limit: At most so many, the oldest first.
     """
-    states = (*_WAITING, *_BEGUN) if with_begun else _WAITING
+    row, now = TaskExecutionRow, datetime.now(UTC)
+    silent = row.state.in_(_WAITING) & (row.updated_at < now - timedelta(seconds=grace_s))
+    if begun_grace_s is not None:
+        silent |= row.state.in_(_BEGUN) & (row.updated_at < now - timedelta(seconds=begun_grace_s))
     rows = session.scalars(
         select(TaskExecutionRow)
         .join(TaskMessageRow, TaskMessageRow.task_id == TaskExecutionRow.task_id)
         .outerjoin(WorkflowRunRow, WorkflowRunRow.run_id == TaskExecutionRow.run_id)
-        .where(
-            TaskExecutionRow.state.in_(states),
-            TaskExecutionRow.updated_at < datetime.now(UTC) - timedelta(seconds=grace_s),
-            WorkflowRunRow.cancelled_at.is_(None),
-        )
+        .where(silent, WorkflowRunRow.cancelled_at.is_(None))
         .order_by(TaskExecutionRow.updated_at)
         .limit(limit)
     )
     return tuple(
-        LostTask(row.task_id, row.name, row.state, row.queue or row.routing_key, row.updated_at)
-        for row in rows
+        LostTask(found.task_id, found.name, found.state, found.queue or found.routing_key, found.updated_at)
+        for found in rows
     )
 
 

@@ -13,7 +13,7 @@ from threading import Lock
 import orjson
 
 from earthgazer_core.recorder.batch import Batch, Row
-from earthgazer_core.recorder.store import from_json
+from earthgazer_core.recorder.store import BYTES, from_json
 
 logger = logging.getLogger(__name__)
 
@@ -115,8 +115,9 @@ def _locked(path: Path, flags: int, operation: int) -> Iterator[int | None]:
 
 
 def _line(table: str, row: Row) -> bytes:
-    if table == "messages":
-        row = {**row, "body": row["body"].hex()}
+    name = BYTES.get(table)
+    if name is not None and row[name] is not None:
+        row = {**row, name: row[name].hex()}
     try:
         return orjson.dumps([table, row], default=str, option=orjson.OPT_NON_STR_KEYS) + b"\n"
     except TypeError as error:

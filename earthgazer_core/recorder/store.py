@@ -19,7 +19,12 @@ _PAGE_ROWS = 500
 _STATEMENT_TIMEOUT_MS = 20_000
 
 _EXECUTION = ("task_id", *FIXED, *PASSING, *ERROR, "state", "state_order", "starts", "updated_at")
+_CHORD = ("group_id", "size", "layout", "is_ordered", "seen_at")
+_PART = ("group_id", "task_id", "place", "part", "is_sealed", "at")
 _JSON = frozenset({"result", "detail", "headers", "properties", "parameters", "after", "signature"})
+
+BYTES = {"messages": "body", "parts": "part", "chords": "layout"}
+"""Columns of tables that hold bytes; JSON has no word for them."""
 
 _NEWER = "(excluded.state_order, excluded.updated_at) >= (t.state_order, t.updated_at)"
 _LATER = "excluded.state_order / 10 > t.state_order / 10"
@@ -91,6 +96,20 @@ _INSERT_CHANGES = """
     on conflict do nothing returning task_id, state
 """
 
+_UPSERT_CHORDS = """
+    insert into earthgazer.chords as t (group_id, size, layout, is_ordered, seen_at) values %s
+    on conflict (group_id) do update set
+        size = coalesce(excluded.size, t.size), layout = coalesce(excluded.layout, t.layout),
+        is_ordered = excluded.is_ordered, seen_at = greatest(excluded.seen_at, t.seen_at)
+"""
+
+_UPSERT_PARTS = """
+    insert into earthgazer.chord_parts as t (group_id, task_id, place, part, is_sealed, at) values %s
+    on conflict (group_id, task_id, place) do update set
+        part = excluded.part, is_sealed = excluded.is_sealed, at = excluded.at
+    where excluded.at > t.at
+"""
+
 _UPSERT_RUNS = """
     insert into earthgazer.workflow_runs as t (run_id, name, parameters, created_at) values %s
     on conflict (run_id) do update set name = excluded.name, parameters = excluded.parameters
@@ -158,6 +177,10 @@ def write(connection: extensions.connection, batch: Batch) -> None:
             _UPSERT_EXECUTIONS,
             [_values(batch.executions[key], _EXECUTION) for key in sorted(batch.executions)],
         )
+        chords = [_values(batch.chords[key], _CHORD) for key in sorted(batch.chords)]
+        _insert(cursor, _UPSERT_CHORDS, chords)
+        parts = [_values(batch.parts[key], _PART) for key in sorted(batch.parts)]
+        _insert(cursor, _UPSERT_PARTS, parts)
 
 
 def _insert(cursor: extensions.cursor, statement: str, values: list[tuple[Any, ...]]) -> None:
@@ -251,12 +274,13 @@ def from_json(table: str, row: Row) -> Row:
     """Return a row as it was before it was spooled: times as times, bytes as bytes."""
     times = {
         "updated_at", "sent_at", "received_at", "started_at", "finished_at", "eta", "expires", "at",
-        "published_at", "created_at",
+        "published_at", "created_at", "seen_at",
     }  # fmt: skip
     restored: Row = {
         name: datetime.fromisoformat(value) if name in times and isinstance(value, str) else value
         for name, value in row.items()
     }
-    if table == "messages":
-        restored["body"] = bytes.fromhex(restored["body"])
+    name = BYTES.get(table)
+    if name is not None and restored[name] is not None:
+        restored[name] = bytes.fromhex(restored[name])
     return restored

@@ -13,8 +13,10 @@ from celery import Celery
 from celery.app.task import Context
 
 from earthgazer_core.recorder.batch import Row
+from earthgazer_core.recorder.chords import ChordRecorder
 from earthgazer_core.recorder.describe import BEFORE_ALL, Describer, change_row, state_row
 from earthgazer_core.recorder.graph import chord_slots, first_steps
+from earthgazer_core.recorder.kills import BEGUN_BEFORE, has_begun_before
 from earthgazer_core.recorder.message import serialise
 from earthgazer_core.recorder.order import BLOCKED_ORDER, PROGRESS, REPLACED
 from earthgazer_core.recorder.redaction import MASK, without_secrets
@@ -37,8 +39,9 @@ _EMBED = ("callbacks", "errbacks", "chain", "chord")
 class WorkRecorder:
     """Handlers of the worker's signals, in its parent and in its pool's processes."""
 
-    def __init__(self, app: Celery, writer: Writer, describer: Describer) -> None:
+    def __init__(self, app: Celery, writer: Writer, describer: Describer, chords: ChordRecorder) -> None:
         self._app = app
+        self._chords = chords
         self._writer = writer
         self._describer = describer
         self._held: WeakValueDictionary[str, Any] = WeakValueDictionary()
@@ -80,9 +83,11 @@ class WorkRecorder:
             "started_at": at,
             "capture_id": self._describer.capture_id(task.name, args, kwargs),
         }
-        self._writer.add(
-            [("executions", row), ("changes", change_row(_headers(request), "STARTED", at, request.hostname))]
-        )
+        detail: Row = {"retries": request.retries} if request.retries else {}
+        if has_begun_before(self._app, request):
+            detail[BEGUN_BEFORE] = True
+        change = change_row(_headers(request), "STARTED", at, request.hostname, detail or None)
+        self._writer.add([("executions", row), ("changes", change)])
 
     def succeeded(
         self, sender: Any = None, result: Any = None, runtime: float | None = None, **_: Any
@@ -93,6 +98,7 @@ class WorkRecorder:
             return
         at = datetime.now(UTC)
         headers = _headers(request)
+        hidden = self._describer.hidden_texts(headers, request.args, request.kwargs)
         row = {
             "task_id": request.id,
             "name": headers["task"],
@@ -100,11 +106,16 @@ class WorkRecorder:
             "worker": request.hostname,
             "finished_at": at,
             "runtime_s": runtime,
-            "result": _result(result, self._describer.hidden_texts(headers, request.args, request.kwargs)),
+            "result": _result(result, hidden),
         }
         detail = None if runtime is None else {"runtime_s": round(runtime, 6)}
         self._writer.add(
-            [("executions", row), ("changes", change_row(headers, "SUCCESS", at, request.hostname, detail))]
+            [
+                ("executions", row),
+                ("changes", change_row(headers, "SUCCESS", at, request.hostname, detail)),
+                *self._chords.part(request, result, at, must_seal=bool(hidden)),
+                *self._chords.seen(request, at),
+            ]
         )
 
     def ended(self, task: Any = None, state: Any = None, retval: Any = None, **_: Any) -> None:
@@ -238,6 +249,7 @@ class WorkRecorder:
             ("executions", row),
         ]
         records += [("executions", body) for body in _blocked(headers, embed, at)]
+        records += self._chords.seen(request, at)
         self._writer.write_through(records, _DURABLE_WITHIN_S)
 
     def _foreign_message(self, request: Any, execution: Row) -> Row:

@@ -3,6 +3,7 @@
 from earthgazer_core.db.tables.artifact import ArtifactRow, TimeSeriesRow
 from earthgazer_core.db.tables.base import SCHEMA, Base
 from earthgazer_core.db.tables.capture import AssetRow, CaptureRow
+from earthgazer_core.db.tables.chord import ChordPartRow, ChordRow
 from earthgazer_core.db.tables.execution import (
     OperatorActionRow,
     TaskExecutionRow,
@@ -21,6 +22,8 @@ __all__ = [
     "Base",
     "CaptureLocationRow",
     "CaptureRow",
+    "ChordPartRow",
+    "ChordRow",
     "LocationRow",
     "OperatorActionRow",
     "ScheduleEntryRow",

@@ -26,6 +26,7 @@ class ForeignConfig:
     encryption_key: str | None = None
     records: bool = True
     global_keyprefix: str = ""
+    result_url: str = ""
 
     def environment(self) -> dict[str, str]:
         return {
@@ -35,6 +36,7 @@ class ForeignConfig:
             "FOREIGN_KEY": self.encryption_key or "",
             "FOREIGN_RECORDS": "1" if self.records else "",
             "FOREIGN_PREFIX": self.global_keyprefix,
+            "FOREIGN_RESULTS": self.result_url,
         }
 
     @classmethod
@@ -46,11 +48,13 @@ class ForeignConfig:
             os.environ["FOREIGN_KEY"] or None,
             bool(os.environ["FOREIGN_RECORDS"]),
             os.environ["FOREIGN_PREFIX"],
+            os.environ["FOREIGN_RESULTS"],
         )
 
 
 def make_app(config: ForeignConfig) -> Celery:
-    app = Celery("foreign", broker=config.broker_url, backend=config.broker_url, set_as_current=False)
+    results = config.result_url or config.broker_url
+    app = Celery("foreign", broker=config.broker_url, backend=results, set_as_current=False)
     app.conf.update(
         task_acks_late=True,
         worker_prefetch_multiplier=1,
