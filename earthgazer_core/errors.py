@@ -12,6 +12,7 @@ EarthGazerError
     │   └── OutsideSceneError     the bounds asked for don't touch the image
     ├── CatalogError              a catalogue answered something that can't be used
     ├── StorageError              bytes could not be kept or don't match their checksum
+    ├── DeadLetterError           a task killed its processes, and was given up
     └── RefusedError              an operation would do harm; the message says why
 """
 
@@ -69,6 +70,10 @@ class CatalogError(PermanentError):
 
 class StorageError(PermanentError):
     """Bytes could not be kept, or do not match their checksum."""
+
+
+class DeadLetterError(PermanentError):
+    """A task killed its processes and isn't run again unless an operator says so."""
 
 
 class RefusedError(PermanentError):

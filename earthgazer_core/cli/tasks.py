@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from earthgazer_core.cli.context import CliContext
+from earthgazer_core.cli.filters import read_filter, terms_of
 from earthgazer_core.cli.moments import moment
 from earthgazer_core.cli.output import DONE, FAILED, emit, json_option, note, table
+from earthgazer_core.cli.retry import retry
 
 if TYPE_CHECKING:
     from earthgazer_core.operations.executions import ExecutionDetail
-    from earthgazer_core.operations.retry import Retrier
 
 
 @click.group()
@@ -23,6 +24,8 @@ def tasks() -> None:
 
 
 @tasks.command("list")
+@click.argument("words", metavar="[FILTER]", nargs=-1)
+@click.option("--where", "line", default="", help="A filter too, for one that begins with a dash.")
 @click.option("--state", "states", multiple=True, help="FAILURE, SUCCESS, STARTED, …; repeatable.")
 @click.option("--since", help="Changed since: 30m, 2h, 1d, or an ISO 8601 time.")
 @click.option("--name", help="This task name.")
@@ -32,22 +35,26 @@ def tasks() -> None:
 @json_option
 @click.pass_obj
 def list_(
-    context: CliContext, states: tuple[str, ...], since: str | None, name: str | None, run_id: str | None,
-    capture_id: int | None, limit: int, as_json: bool,
+    context: CliContext, words: tuple[str, ...], line: str, states: tuple[str, ...], since: str | None,
+    name: str | None, run_id: str | None, capture_id: int | None, limit: int, as_json: bool,
 ) -> None:  # fmt: skip
-    """List recorded tasks, newest change first."""
-    from earthgazer_core.operations.executions import list_executions
+    """List recorded tasks, newest change first.
 
+    FILTER is words and fields, as in: ndvi state:failure runtime:>30 since:2h NOT worker:cpu2
+    """
+    from earthgazer_core.operations.filter import Filter
+    from earthgazer_core.operations.search import search_executions
+
+    asked = read_filter(" ".join([*words, line]).strip())
+    options = terms_of(
+        states=states,
+        since=None if since is None else moment(since, "--since"),
+        name=name,
+        run_id=run_id,
+        capture_id=capture_id,
+    )
     with context.session() as session:
-        found = list_executions(
-            session,
-            states=[state.upper() for state in states],
-            since=None if since is None else moment(since, "--since"),
-            name=name,
-            run_id=run_id,
-            capture_id=capture_id,
-            limit=limit,
-        )
+        found = search_executions(session, Filter((*asked.terms, *options)), limit=limit)
     lines = table(
         ("task", "name", "state", "changed", "queue", "worker", "error"),
         (
@@ -73,35 +80,7 @@ def show(context: CliContext, task_id: str, as_json: bool) -> None:
     emit(data, as_json, _lines(detail))
 
 
-@tasks.command()
-@click.argument("task_ids", nargs=-1, required=True)
-@click.option("--copy", is_flag=True, help="A new task with the same message, instead of the same one again.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be sent where.")
-@json_option
-@click.pass_obj
-def retry(context: CliContext, task_ids: tuple[str, ...], copy: bool, dry_run: bool, as_json: bool) -> None:
-    """Publish the recorded messages of failed or revoked tasks again."""
-    from earthgazer_core.operations.retry import REFUSED, Retried
-
-    retrier = _retrier(context)
-    if dry_run:
-        plan = retrier.plan(task_ids)
-        lines = table(
-            ("task", "name", "queue", "mode", "note"),
-            ((one.task_id, one.name, one.queue, one.mode, one.note) for one in plan),
-        )
-        emit([asdict(one) for one in plan], as_json, lines)
-        click.get_current_context().exit(FAILED if any(one.mode == REFUSED for one in plan) else DONE)
-    outcomes = retrier.retry_many(task_ids, copy=copy)
-    emit([asdict(one) for one in outcomes], as_json)
-    for one in outcomes:
-        if isinstance(one, Retried):
-            as_copy = f" as {one.new_id}" if one.new_id else f", attempt {one.attempt}"
-            note(f"{one.task_id} {one.name}: published to {one.queue}{as_copy}")
-        else:
-            note(f"{one.task_id} {one.name}: refused, {one.note}")
-    is_done = all(isinstance(one, Retried) for one in outcomes)
-    click.get_current_context().exit(DONE if is_done else FAILED)
+tasks.add_command(retry)
 
 
 @tasks.command()
@@ -136,13 +115,6 @@ def revoke(
         )
     is_done = bool(result.revoked) and not result.refused and bool(answers) and result.answers.is_ok
     click.get_current_context().exit(DONE if is_done else FAILED)
-
-
-def _retrier(context: CliContext) -> Retrier:
-    from earthgazer_core.operations.retry import Retrier
-
-    key = context.settings.recorder.encryption_key
-    return Retrier(context.database, context.app, encryption_key=key.get_secret_value() if key else None)
 
 
 def _first_line(text: str | None) -> str:

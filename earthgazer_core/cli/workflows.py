@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from earthgazer_core.cli.context import CliContext
-from earthgazer_core.cli.output import emit, json_option, table
+from earthgazer_core.cli.output import DONE, FAILED, emit, json_option, table
 from earthgazer_core.domain.bbox import BBox
 
 
 @click.group()
 def workflows() -> None:
-    """Workflows: process, full-pipeline, reprocess, list, show, cancel."""
+    """Workflows: process, full-pipeline, reprocess, list, show, cancel, resume."""
 
 
 _index = click.option(
@@ -185,6 +185,46 @@ def cancel(context: CliContext, run_id: str, as_json: bool) -> None:
             f"acknowledged by {', '.join(answered) or 'no worker'}",
         ],
     )
+
+
+@workflows.command()
+@click.argument("run_id")
+@click.option("--dry-run", is_flag=True, help="Only say what would be sent where.")
+@json_option
+@click.pass_obj
+def resume(context: CliContext, run_id: str, dry_run: bool, as_json: bool) -> int:
+    """Run all that failed, was revoked or never ran of a run, and nothing that succeeded.
+
+    What is left of a cancelled run goes on as a new run, because workers discard what belongs to the old.
+    """
+    from earthgazer_core.operations.resume import Resumer
+
+    key = context.settings.recorder.encryption_key
+    resumer = Resumer(
+        context.database,
+        context.app,
+        encryption_key=key.get_secret_value() if key else None,
+        context="command line",
+    )
+    if dry_run:
+        plan = resumer.plan(run_id)
+        lines = table(
+            ("task", "name", "queue", "mode", "note"),
+            ((one.task_id, one.name, one.queue, one.mode, one.note) for one in plan.items),
+        )
+        emit({**asdict(plan), "summary": plan.summary}, as_json, [plan.summary, *lines])
+        return FAILED if plan.refusal else DONE
+    done = resumer.resume(run_id)
+    emit(
+        asdict(done),
+        as_json,
+        [
+            f"run {run_id}: {done.summary}",
+            *(f"{one.task_id} {one.name}: published to {one.queue}, {one.mode}" for one in done.sent),
+            *(f"{one.task_id} {one.name}: refused, {one.note}" for one in done.refused),
+        ],
+    )
+    return FAILED if done.refused else DONE
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

@@ -33,20 +33,20 @@ def note(
     outcome: str,
     detail: Mapping[str, Any] | None = None,
     context: str | None = None,
-) -> None:
-    """Add an action to the audit, in the transaction of the action itself."""
+) -> OperatorActionRow:
+    """Add an action to the audit, in the transaction of the action itself, and return it."""
     user, origin = who()
-    session.add(
-        OperatorActionRow(
-            who=user,
-            origin=origin,
-            context=context,
-            action=action,
-            target=dict(target),
-            outcome=outcome,
-            detail=dict(detail or {}),
-        )
+    row = OperatorActionRow(
+        who=user,
+        origin=origin,
+        context=context,
+        action=action,
+        target=dict(target),
+        outcome=outcome,
+        detail=dict(detail or {}),
     )
+    session.add(row)
+    return row
 
 
 def record(

@@ -12,6 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from earthgazer_core.celery_app import EarthGazerApp
 from earthgazer_core.errors import PermanentError, StorageError, TransientError
 from earthgazer_core.settings import EarthGazerSettings
+from earthgazer_core.tasks.dead_letter import refuse_dead_letter
 from earthgazer_core.tasks.progress import ProgressReporter
 from earthgazer_core.tasks.resources import Resources, resources_for
 
@@ -29,6 +30,17 @@ class EarthGazerTask(Task):  # type: ignore[type-arg]
     abstract = True
     # Celery waits this long before it runs again what died with its process
     default_retry_delay = 1
+    # retries of transient faults have a limit of their own, and so have those of killed processes
+    max_retries = None
+    Request = "earthgazer_core.tasks.guarded_request:GuardedRequest"
+
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        """Give the task up if it killed too many processes.
+
+        Raises:
+            DeadLetterError: it did.
+        """
+        refuse_dead_letter(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task in the worker's border where foreign faults become ours."""

@@ -1,13 +1,36 @@
-"""The tasks that tidy up."""
+"""The tasks that tidy up: work files, messages that were lost, queues that were paused."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TypedDict
 
 from celery import shared_task
+from celery.utils.log import get_task_logger
 
+from earthgazer_core.errors import RefusedError
+from earthgazer_core.operations.broker import RedisBroker
+from earthgazer_core.operations.mailbox import Mailbox
+from earthgazer_core.operations.queues.lever_broker import LeverBroker, lever_broker
+from earthgazer_core.operations.queues.pause import enforce
+from earthgazer_core.operations.reconcile import reconcile
 from earthgazer_core.tasks.base import EarthGazerTask
+
+logger = get_task_logger(__name__)
+
+
+class ReconcileResult(TypedDict):
+    """What a reconciliation did."""
+
+    lost: int
+    """Tasks that were nowhere."""
+    republished: int
+    """Of those, the ones whose message is on its way again."""
+    note: str
+    """Why nothing was looked at; empty otherwise."""
 
 
 @shared_task(bind=True, base=EarthGazerTask, name="earthgazer.maintenance.sweep_work_files")
@@ -25,3 +48,51 @@ def sweep_work_files_task(self: EarthGazerTask, older_than_s: float | None = Non
     for path in old:
         shutil.rmtree(path, ignore_errors=True)
     return len(old)
+
+
+@shared_task(bind=True, base=EarthGazerTask, name="earthgazer.maintenance.reconcile")
+def reconcile_task(self: EarthGazerTask, grace_s: float = 120.0) -> ReconcileResult:
+    """Publish again the recorded, unfinished messages that no queue and no worker has.
+
+    A task that a worker had begun counts as lost only after a time that no task may run.
+
+    Args:
+        grace_s: Seconds of silence before a task can count as lost.
+    """
+    settings = self.settings
+    key = settings.recorder.encryption_key
+    with _fleet(self) as (broker, mailbox):
+        if not isinstance(broker, RedisBroker):
+            return {"lost": 0, "republished": 0, "note": "only Redis shows which messages are nowhere"}
+        try:
+            done = reconcile(
+                self.resources.database, self.app, broker, mailbox, grace_s=grace_s,
+                begun_grace_s=settings.celery.task_time_limit_s + grace_s,
+                encryption_key=key.get_secret_value() if key else None,
+            )  # fmt: skip
+        except RefusedError as error:
+            # A worker that works hard and answers late is no failure of this task; it comes again.
+            logger.warning("nothing was reconciled: %s", error)
+            return {"lost": 0, "republished": 0, "note": str(error)}
+    if done.lost:
+        logger.warning("%s", done.summary)
+    return {"lost": len(done.lost), "republished": len(done.republished), "note": ""}
+
+
+@shared_task(bind=True, base=EarthGazerTask, name="earthgazer.maintenance.enforce_pauses")
+def enforce_pauses_task(self: EarthGazerTask) -> list[str]:
+    """Have workers stop that consume a paused queue and return those queues.
+
+    Our own workers heed pauses when they start; this is for those that could not, and for others.
+    """
+    with _fleet(self) as (broker, mailbox):
+        again = enforce(broker, mailbox, database=self.resources.database)
+    for one in again:
+        logger.warning("%s", one.summary)
+    return [one.pause.queue for one in again]
+
+
+@contextmanager
+def _fleet(task: EarthGazerTask) -> Iterator[tuple[LeverBroker, Mailbox]]:
+    with closing(lever_broker(task.app)) as broker, closing(Mailbox(task.app)) as mailbox:
+        yield broker, mailbox
