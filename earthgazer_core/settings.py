@@ -65,6 +65,8 @@ class CelerySettings(_Group):
 
     broker_url: SecretStr | None = None
     """``redis://``, ``rediss://``, ``redis+socket://`` or ``amqp://``."""
+    management_url: SecretStr | None = None
+    """RabbitMQ's management API, ``http://user:password@host:15672``: tells what workers hold."""
     result_backend: SecretStr | None = None
     """Where results go; the broker if nothing is said and it is Redis."""
     result_expires_s: int = Field(default=86_400, ge=60)

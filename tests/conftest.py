@@ -22,6 +22,7 @@ from earthgazer_core.db.session import Database, make_engine
 from earthgazer_core.settings import CelerySettings, DatabaseSettings, EarthGazerSettings, StorageSettings
 from earthgazer_core.stack.postgres import DATABASE, PostgresServer
 from earthgazer_core.stack.valkey import DATABASES, ValkeyServer
+from tests.rabbitmq import RabbitServer, shared_server, why_absent
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _TEMPLATE = "earthgazer_template"
@@ -38,8 +39,9 @@ def test_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _isolated_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the caller's EARTHGAZER__ variables out of the tests."""
+def _isolated_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the caller's EARTHGAZER__ variables out of the tests, and the tests out of their audit file."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
     for name in [name for name in os.environ if name.startswith("EARTHGAZER__")]:
         monkeypatch.delenv(name)
 
@@ -93,6 +95,26 @@ def redis_py_url(broker_url: str) -> str:
         return broker_url
     database = parse_qs(parts.query).get("virtual_host", ["0"])[0]
     return f"unix://{parts.netloc}{parts.path}?db={database}"
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
+    """A running RabbitMQ, shared by all test processes; skips where Debian's package isn't installed."""
+    reason = why_absent()
+    if reason:
+        pytest.skip(reason)
+    root = tmp_path_factory.getbasetemp()
+    is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ
+    with shared_server((root.parent if is_one_of_many else root) / "rabbitmq") as server:
+        yield server
+
+
+@pytest.fixture
+def rabbitmq_url(rabbitmq: RabbitServer) -> Iterator[str]:
+    """A fresh virtual host as a URL for Celery (``amqp://…``)."""
+    name = f"test-{secrets.token_hex(6)}"
+    yield rabbitmq.add_virtual_host(name)
+    rabbitmq.remove_virtual_host(name)
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,12 @@ class CliContext:
 
         return make_app(self.settings)
 
+    @property
+    def management_url(self) -> str | None:
+        """RabbitMQ's management API, user and password included: never print it."""
+        url = self.settings.celery.management_url
+        return None if url is None else url.get_secret_value()
+
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Yield a database session in a transaction."""

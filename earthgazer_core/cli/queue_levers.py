@@ -16,7 +16,7 @@ from earthgazer_core.errors import InvalidInputError, NotFoundError
 if TYPE_CHECKING:
     from earthgazer_core.db.session import Database
     from earthgazer_core.operations.mailbox import Answer, Mailbox
-    from earthgazer_core.operations.queues.broker import QueueBroker
+    from earthgazer_core.operations.queues.lever_broker import LeverBroker
     from earthgazer_core.operations.queues.message import WaitingMessage
 
 _timeout = click.option(
@@ -24,7 +24,10 @@ _timeout = click.option(
     help="Seconds to wait for workers.",
 )  # fmt: skip
 _to_queue = click.option("--to", "to_queue", help="Another queue.")
-_to_priority = click.option("--priority", "to_priority", type=click.IntRange(0, 9), help="0 runs first.")
+_to_priority = click.option(
+    "--priority", "to_priority", type=click.IntRange(0, 255),
+    help="On Redis 0 runs first and 9 last; on RabbitMQ the highest runs first.",
+)  # fmt: skip
 _PREVIEWED = 10
 
 
@@ -82,7 +85,7 @@ def delete(context: CliContext, queue: str, identity: str, as_json: bool) -> Non
 @click.option("--all", "is_all", is_flag=True, help="All messages that wait now.")
 @_to_queue
 @_to_priority
-@click.option("--from-priority", type=click.IntRange(0, 9), help="With --all: only from this step.")
+@click.option("--from-priority", type=click.IntRange(0, 255), help="With --all: only from this step.")
 @json_option
 @click.pass_obj
 def move(
@@ -134,7 +137,10 @@ def purge(context: CliContext, queue: str, dry_run: bool, yes: bool, as_json: bo
             "first": [_data(message) for message in preview.first],
         }
         if not as_json:
-            note(f"{queue}: {preview.total} messages ({steps}) would go; {preview.unacked} held ones stay")
+            held_ones = (
+                "what workers hold stays" if preview.unacked is None else f"{preview.unacked} held ones stay"
+            )
+            note(f"{queue}: {preview.total} messages ({steps}) would go; {held_ones}")
             for line in _table(preview.first):
                 note(line)
         if dry_run:
@@ -214,10 +220,13 @@ COMMANDS: tuple[click.Command, ...] = (peek, held, delete, move, purge, pause, r
 
 
 @contextmanager
-def _broker(context: CliContext) -> Iterator[QueueBroker]:
-    from earthgazer_core.operations.queues.broker import QueueBroker
+def _broker(context: CliContext) -> Iterator[LeverBroker]:
+    from earthgazer_core.operations.queues.lever_broker import lever_broker
 
-    with closing(QueueBroker(context.app, context.settings.recorder.redact)) as broker:
+    opened = lever_broker(
+        context.app, context.settings.recorder.redact, management_url=context.management_url
+    )
+    with closing(opened) as broker:
         yield broker
 
 
@@ -233,14 +242,15 @@ def _database(context: CliContext) -> Database | None:
     return context.database if context.settings.database.is_configured else None
 
 
-def _one(broker: QueueBroker, queue: str, identity: str) -> WaitingMessage:
+def _one(broker: LeverBroker, queue: str, identity: str) -> WaitingMessage:
     from earthgazer_core.operations.queues.peek import find
 
     found = find(broker, queue, identity)
     if not found:
         raise NotFoundError(f"no message {identity} waits in {queue}")
-    if len(found) > 1:
-        tags = ", ".join(message.delivery_tag for message in found)
+    tags = ", ".join(sorted({message.delivery_tag for message in found}))
+    # Of several that are equal to the last byte, any will do.
+    if len({message.raw for message in found}) > 1:
         raise InvalidInputError(f"{len(found)} messages of {identity}: name one by its delivery tag: {tags}")
     return found[0]
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from earthgazer_core.cli.context import CliContext
-from earthgazer_core.cli.output import emit, json_option, table
+from earthgazer_core.cli.output import emit, json_option, note, table
 from earthgazer_core.cli.queue_levers import COMMANDS
 
 
@@ -31,7 +31,7 @@ def queues(ctx: click.Context, timeout_s: float, as_json: bool) -> None:
 
 
 def _list(context: CliContext, timeout_s: float, as_json: bool) -> None:
-    from earthgazer_core.operations.broker import RedisBroker
+    from earthgazer_core.operations.brokers import broker_of
     from earthgazer_core.operations.mailbox import Mailbox
 
     consumers: Counter[str] | None = None
@@ -41,7 +41,7 @@ def _list(context: CliContext, timeout_s: float, as_json: bool) -> None:
         consumers = Counter(
             str(queue.get("name")) for known in told.values() if isinstance(known, list) for queue in known
         )
-    with closing(RedisBroker(context.app)) as broker:
+    with closing(broker_of(context.app, management_url=context.management_url)) as broker:
         snapshot = broker.snapshot(broker.queue_names(also=consumers or ()), consumers)
     lines = table(
         ("queue", "depth", "by priority", "unacked", "oldest", "consumers"),
@@ -50,13 +50,15 @@ def _list(context: CliContext, timeout_s: float, as_json: bool) -> None:
                 queue.name,
                 queue.depth,
                 " ".join(f"{step}:{size}" for step, size in queue.by_priority),
-                queue.unacked,
+                "?" if queue.unacked is None else queue.unacked,
                 "" if queue.oldest_unacked_s is None else f"{queue.oldest_unacked_s:.0f} s",
                 queue.consumers,
             )
             for queue in snapshot.queues
         ),
     )
+    if snapshot.unacked_reason:
+        note(f"what workers hold is not known: {snapshot.unacked_reason}")
     emit([asdict(queue) for queue in snapshot.queues], as_json, lines)
 
 

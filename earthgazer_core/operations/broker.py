@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from celery import Celery
 from kombu.exceptions import KombuError
 
 from earthgazer_core.errors import InvalidInputError, RefusedError, ServiceUnavailableError
+from earthgazer_core.operations.listeners import count_listeners
+from earthgazer_core.recorder.describe import parse_time
 
 _MOST_UNACKED = 10_000
 _SCAN_PAGE = 2_000
@@ -32,13 +34,18 @@ class QueueState:
     depth: int
     """Messages waiting, over all priorities."""
     by_priority: tuple[tuple[int, int], ...]
-    """(priority step, messages), most urgent first; steps in use and the first."""
-    unacked: int
-    """Messages of this queue that workers hold."""
+    """(priority step, messages), most urgent first; steps in use and the first.
+
+    Empty where the broker doesn't tell.
+    """
+    unacked: int | None
+    """Messages of this queue that workers hold; None where the broker doesn't tell."""
     oldest_unacked_s: float | None
-    """Seconds since the oldest of those was delivered."""
+    """Seconds since the oldest of those was delivered; None where there is none, or nobody tells."""
     consumers: int | None
     """Workers that consume it; None where nobody said."""
+    eta: int = 0
+    """Messages among the unacknowledged ones whose time has not come yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +56,12 @@ class BrokerSnapshot:
     """Aware UTC."""
     queues: tuple[QueueState, ...]
     """In the order asked for."""
-    unacked: int
-    """Messages that workers hold, those of queues not asked for included."""
+    unacked: int | None
+    """Messages that workers hold, those of queues not asked for included; None where nobody tells."""
     visibility_timeout_s: float
-    """Age at which an unacknowledged message is given to another worker."""
+    """Age at which an unacknowledged message is given to another worker; infinite where none is."""
+    unacked_reason: str = ""
+    """Why it isn't known what workers hold; empty where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,8 @@ class Message:
     """Named arguments likewise."""
     headers: Mapping[str, Any]
     """All headers."""
+    envelope: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The whole message as the transport keeps it, its body encoded."""
 
 
 class RedisBroker:
@@ -100,7 +111,7 @@ class RedisBroker:
         self._names: tuple[str, ...] = ()
         self._names_at = float("-inf")
         self._bindings: dict[tuple[str, str], str] = {}
-        self._held: dict[bytes, str] = {}
+        self._held: dict[bytes, tuple[str, float | None]] = {}
 
     @classmethod
     def from_url(
@@ -150,10 +161,12 @@ class RedisBroker:
         now = time.time()
         oldest: dict[str, float] = {}
         held: dict[str, int] = {}
+        early: dict[str, int] = {}
         for tag, at in delivered.items():
-            queue = self._held.get(tag)
-            if queue is not None:
+            if tag in self._held:
+                queue, eta = self._held[tag]
                 held[queue] = held.get(queue, 0) + 1
+                early[queue] = early.get(queue, 0) + (eta is not None and eta > now)
                 oldest[queue] = max(oldest.get(queue, 0.0), now - at)
         states = []
         for number, name in enumerate(names):
@@ -166,6 +179,7 @@ class RedisBroker:
                     unacked=held.get(name, 0),
                     oldest_unacked_s=oldest.get(name),
                     consumers=None if consumers is None else consumers.get(name, 0),
+                    eta=early.get(name, 0),
                 )
             )
         return BrokerSnapshot(datetime.now(UTC), tuple(states), unacked, self.visibility_timeout_s)
@@ -204,6 +218,11 @@ class RedisBroker:
                         raws: Any = client.lrange(key, start, start + _SCAN_PAGE - 1)
                         for raw in raws:
                             yield _message(raw, queue, step, "queue", None)
+
+    def listeners(self) -> int:
+        """Return how many workers hear commands, whether they answer or not."""
+        with self._opened() as client:
+            return count_listeners(self._app, client, self._channel)
 
     def close(self) -> None:
         """Close the connection."""
@@ -252,15 +271,16 @@ class RedisBroker:
                 yield (exchange, routing_key), queue
 
     def _learn_held(self, client: redis.Redis, delivered: Mapping[bytes, float]) -> None:
-        """Look up the queue of each unacknowledged message once; a tag never changes its message."""
-        self._held = {tag: queue for tag, queue in self._held.items() if tag in delivered}
+        """Look up queue and ETA of each unacknowledged message once; a tag never changes its message."""
+        self._held = {tag: known for tag, known in self._held.items() if tag in delivered}
         unknown = [tag for tag in delivered if tag not in self._held]
         if not unknown:
             return
         raws: Any = client.hmget(self._key(self._channel.unacked_key), unknown)
         for tag, raw in zip(unknown, raws, strict=True):
             if raw is not None:
-                self._held[tag] = self._queue_of(raw)[1]
+                message, queue = self._queue_of(raw)
+                self._held[tag] = (queue, _eta_of(message))
 
     def _queue_of(self, raw: bytes) -> tuple[Any, str]:
         try:
@@ -299,7 +319,14 @@ def _message(raw: Any, queue: str, priority: int, where: str, age_s: float | Non
         args_repr=str(headers.get("argsrepr") or ""),
         kwargs_repr=str(headers.get("kwargsrepr") or ""),
         headers=headers,
+        envelope=envelope if isinstance(envelope, dict) else {},
     )
+
+
+def _eta_of(message: Any) -> float | None:
+    headers = message.get("headers") if isinstance(message, dict) else None
+    eta = parse_time(headers.get("eta")) if isinstance(headers, dict) else None
+    return None if eta is None else eta.timestamp()
 
 
 def _glob(text: str) -> str:

@@ -2,55 +2,50 @@
 
 from __future__ import annotations
 
-from bisect import bisect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery
 
 from earthgazer_core.errors import InvalidInputError, NotFoundError
-from earthgazer_core.operations.broker import RedisBroker
+from earthgazer_core.operations.broker import Message, RedisBroker
+from earthgazer_core.operations.queues.layout import Layout
+from earthgazer_core.operations.queues.redis_mover import RedisMover
+from earthgazer_core.operations.queues.stored import Stored, digest_of
 from earthgazer_core.recorder.describe import Describer
 from earthgazer_core.recorder.message import Seal
 from earthgazer_core.recorder.redaction import Redactor
 from earthgazer_core.settings import RecorderSettings
 
+PAGE = 500
+"""Messages that are read at a time."""
+MARKS = "earthgazer.paused"
+"""Hash of queue → mark, under the transport's own key prefix."""
 _PRIORITIES = range(10)
 
+_PURGE = """
+local wanted = {}
+for i = 2, #ARGV do wanted[ARGV[i]] = true end
+local found = {}
+for _, raw in ipairs(redis.call('LRANGE', KEYS[1], -tonumber(ARGV[1]), -1)) do
+  if wanted[redis.sha1hex(raw)] then
+    redis.call('LREM', KEYS[1], -1, raw)
+    found[#found + 1] = redis.sha1hex(raw)
+  end
+end
+return found
+"""
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """An open connection, and where the app's transport keeps its queues."""
-
-    client: Any
-    """A plain client: keys are prefixed here."""
-    prefix: str
-    """Before every key."""
-    separator: str
-    """Between a queue's name and a priority."""
-    steps: tuple[int, ...]
-    """Priorities that have a list of their own, most urgent first."""
-
-    def key(self, name: str) -> str:
-        """Return the full name of a key."""
-        return f"{self.prefix}{name}"
-
-    def list_key(self, queue: str, step: int) -> str:
-        """Return the key of a queue's list for a priority step."""
-        return self.key(f"{queue}{self.separator}{step}" if step else queue)
-
-    def step_of(self, priority: int) -> int:
-        """Return the step that messages of a priority wait in, as kombu does."""
-        return self.steps[bisect(self.steps, priority) - 1]
-
-    def sizes(self, queue: str) -> tuple[tuple[int, int], ...]:
-        """Return (step, messages) of all lists of a queue, of one moment."""
-        pipe = self.client.pipeline(transaction=True)
-        for step in self.steps:
-            pipe.llen(self.list_key(queue, step))
-        return tuple(zip(self.steps, pipe.execute(), strict=True))
+_SWAP = """
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+else
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+end
+return 1
+"""
 
 
 class QueueBroker(RedisBroker):
@@ -60,12 +55,24 @@ class QueueBroker(RedisBroker):
     task's author hides is hidden here.
     """
 
-    def __init__(self, app: Celery, redact: Iterable[str] | None = None) -> None:
+    def __init__(
+        self, app: Celery, redact: Iterable[str] | None = None, *, are_queues_configured: bool = True
+    ) -> None:
         """Take an app and the names of arguments to hide; None takes the recorder's own list."""
         super().__init__(app)
+        self._names_are_configured = are_queues_configured
         names = RecorderSettings().redact if redact is None else tuple(redact)
         self.redactor = Redactor(app, names)
         self.describer = Describer(app, self.redactor, Seal(None))
+
+    def connect(self) -> None:
+        """Connect now rather than at the first question.
+
+        Raises:
+            ServiceUnavailableError: the broker is away.
+        """
+        with self.opened():
+            pass
 
     @contextmanager
     def opened(self) -> Iterator[Layout]:
@@ -86,11 +93,8 @@ class QueueBroker(RedisBroker):
         Raises:
             NotFoundError: there is none.
         """
-        if queue in also:
+        if queue in also or self.depth(queue):
             return
-        with self.opened() as layout:
-            if any(size for _, size in layout.sizes(queue)):
-                return
         if queue not in self.queue_names():
             # It may have been bound since the names were last read.
             self._names_at = float("-inf")
@@ -98,11 +102,101 @@ class QueueBroker(RedisBroker):
                 raise NotFoundError(f"there is no queue {queue}: none is configured, bound or holds messages")
 
     @staticmethod
-    def check_priority(priority: int) -> None:
-        """Check that messages can have this priority.
+    def check_priority(priority: int, queue: str = "") -> None:
+        """Check that messages (of a queue) can have this priority.
 
         Raises:
             InvalidInputError: they can't.
         """
         if priority not in _PRIORITIES:
             raise InvalidInputError(f"priority {priority}: expected 0 (first) to 9 (last)")
+
+    def depth(self, queue: str) -> int:
+        """Return how many messages wait in a queue."""
+        with self.opened() as layout:
+            return sum(size for _, size in layout.sizes(queue))
+
+    def waiting(self, queue: str, limit: int | None = None, offset: int = 0) -> Iterator[Stored]:
+        """Yield the messages of a queue, the very next first, page by page."""
+        with self.opened() as layout:
+            left, skip, before = limit, offset, 0
+            for step, size in layout.sizes(queue):
+                seen = min(skip, size)
+                while left is None or left > 0:
+                    page = PAGE if left is None else min(PAGE, left)
+                    # Workers take from the right end.
+                    raws = layout.client.lrange(layout.list_key(queue, step), -(seen + page), -(seen + 1))
+                    if not raws:
+                        break
+                    for number, raw in enumerate(reversed(raws)):
+                        yield Stored(raw, queue, step, before + seen + number)
+                    seen += len(raws)
+                    left = None if left is None else left - len(raws)
+                skip = max(0, skip - size)
+                before += max(seen, size)
+
+    def ranked(self, counts: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
+        """Return (priority step, messages), most urgent first; steps in use and the first."""
+        with self.opened() as layout:
+            return tuple(
+                (step, counts.get(step, 0))
+                for step in layout.steps
+                if counts.get(step) or step == layout.steps[0]
+            )
+
+    def holding(self) -> Iterator[Message]:
+        """Yield the messages that workers hold."""
+        return self.messages(())
+
+    def take(self, messages: Sequence[Stored]) -> tuple[bool, ...]:
+        """Take these messages away; return of each whether it was still there."""
+        with self.opened() as layout:
+            # One command is atomic by itself; it looks from the end that workers take from.
+            return tuple(
+                bool(layout.client.lrem(layout.list_key(one.queue, one.priority), -1, one.raw))
+                for one in messages
+            )
+
+    def sweep(
+        self, queue: str, digests: Mapping[int, frozenset[str]], on_page: Callable[[Sequence[bytes]], None]
+    ) -> None:
+        """Take away the messages with these digests by priority step; tell of each page once it is gone."""
+        with self.opened() as layout:
+            script = layout.client.register_script(_PURGE)
+            for step, wanted in digests.items():
+                # What workers take meanwhile moves the pages: a second look finds what the first missed.
+                while wanted and (found := _page(layout, script, layout.list_key(queue, step), wanted)):
+                    on_page(found)
+
+    def mover(self, queue: str, to_queue: str, to_priority: int | None, also: Sequence[str]) -> RedisMover:
+        """Return who carries messages from a queue to another place."""
+        return RedisMover(self, queue, to_queue, to_priority, also)
+
+    def marks(self) -> Mapping[str, bytes]:
+        """Return what operators keep in the broker for each other, by queue."""
+        with self.opened() as layout:
+            kept: dict[bytes, bytes] = layout.client.hgetall(layout.key(MARKS))
+        return {queue.decode(errors="replace"): mark for queue, mark in kept.items()}
+
+    def swap_mark(self, queue: str, before: bytes, after: bytes) -> bool:
+        """Put a mark in the place of another (empty for none); return False where that isn't there."""
+        with self.opened() as layout:
+            script = layout.client.register_script(_SWAP)
+            return bool(script(keys=[layout.key(MARKS)], args=[queue, before, after]))
+
+
+def _page(layout: Layout, script: Any, key: str, wanted: frozenset[str]) -> list[bytes]:
+    """Take away the next page that has wanted messages and return those, none at the end."""
+    passed = 0
+    while raws := layout.client.lrange(key, -(passed + PAGE), -(passed + 1)):
+        by_digest = {digest_of(raw): raw for raw in raws}
+        victims = [digest for digest in by_digest if digest in wanted]
+        if victims:
+            taken = script(keys=[key], args=[passed + len(raws), *victims])
+            found = [by_digest[digest.decode()] for digest in taken]
+            if found:
+                return found
+            # Workers took all of them just now: look at what has come into their places.
+            continue
+        passed += len(raws)
+    return []

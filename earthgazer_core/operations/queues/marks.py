@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from earthgazer_core.operations import audit
-from earthgazer_core.operations.queues.broker import QueueBroker
-
-KEY = "earthgazer.paused"
-"""Hash of queue → mark, under the transport's own key prefix."""
-
-_SWAP = """
-if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
-if ARGV[3] == '' then
-  redis.call('HDEL', KEYS[1], ARGV[1])
-else
-  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-end
-return 1
-"""
+from earthgazer_core.operations.queues.lever_broker import LeverBroker
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,60 +39,74 @@ class Pause:
     """When, aware UTC."""
     consumers: tuple[Consumer, ...]
     """Workers to go on when it is resumed."""
+    is_ending: bool = False
+    """Whether somebody resumes it, and these workers have not gone on yet; nobody is stopped any more."""
 
 
-def pauses(broker: QueueBroker) -> tuple[Pause, ...]:
+def pauses(broker: LeverBroker) -> tuple[Pause, ...]:
     """Return the queues that are paused, by name.
 
     Raises:
         ServiceUnavailableError: the broker is away.
     """
-    with broker.opened() as layout:
-        kept = layout.client.hgetall(layout.key(KEY))
-    found = [_read(queue.decode(errors="replace"), text) for queue, text in kept.items()]
+    found = [_read(queue, text) for queue, text in broker.marks().items()]
     return tuple(sorted((pause for pause in found if pause is not None), key=lambda pause: pause.queue))
 
 
-def pause_of(broker: QueueBroker, queue: str) -> Pause | None:
+def pause_of(broker: LeverBroker, queue: str) -> Pause | None:
     """Return the pause of a queue; None where it isn't paused."""
     return _kept(broker, queue)[1]
 
 
-def mark(broker: QueueBroker, queue: str, consumers: tuple[Consumer, ...]) -> Pause:
+def mark(broker: LeverBroker, queue: str, consumers: tuple[Consumer, ...]) -> Pause:
     """Keep that a queue is paused and return the pause: its first owner stays, consumers are joined."""
+    joined = _join(broker, queue, consumers, is_new=True)
+    assert joined is not None  # noqa: S101 - one is made where there is none
+    return joined
+
+
+def mark_again(broker: LeverBroker, queue: str, consumers: tuple[Consumer, ...]) -> Pause | None:
+    """Join consumers to a pause and return it; None where it has ended, or is about to."""
+    return _join(broker, queue, consumers, is_new=False)
+
+
+def mark_ending(broker: LeverBroker, queue: str) -> None:
+    """Keep that a pause is about to end, so that nobody stops the workers that go on."""
+    while True:
+        text, known = _kept(broker, queue)
+        if known is None or broker.swap_mark(queue, text, _written(replace(known, is_ending=True))):
+            return
+
+
+def _join(broker: LeverBroker, queue: str, consumers: tuple[Consumer, ...], *, is_new: bool) -> Pause | None:
     who, origin = audit.who()
     while True:
         text, known = _kept(broker, queue)
+        if not is_new and (known is None or known.is_ending):
+            return None
         pause = known or Pause(queue, who, origin, datetime.now(UTC), ())
         by_worker = {consumer.worker: consumer for consumer in (*pause.consumers, *consumers)}
         joined = Pause(queue, pause.who, pause.origin, pause.at, tuple(by_worker.values()))
         # Another operator may have written in between: then their word is read first.
-        if _swap(broker, queue, text, _written(joined)):
+        if broker.swap_mark(queue, text, _written(joined)):
             return joined
 
 
-def unmark(broker: QueueBroker, queue: str, still_waiting: frozenset[str] = frozenset()) -> None:
+def unmark(broker: LeverBroker, queue: str, still_waiting: frozenset[str] = frozenset()) -> None:
     """Forget a pause, but for the workers that have not gone on yet."""
     while True:
         text, known = _kept(broker, queue)
         if known is None:
             return
         left = tuple(consumer for consumer in known.consumers if consumer.worker in still_waiting)
-        after = _written(Pause(queue, known.who, known.origin, known.at, left)) if left else b""
-        if _swap(broker, queue, text, after):
+        after = _written(replace(known, consumers=left, is_ending=True)) if left else b""
+        if broker.swap_mark(queue, text, after):
             return
 
 
-def _kept(broker: QueueBroker, queue: str) -> tuple[bytes, Pause | None]:
-    with broker.opened() as layout:
-        text: bytes = layout.client.hget(layout.key(KEY), queue) or b""
+def _kept(broker: LeverBroker, queue: str) -> tuple[bytes, Pause | None]:
+    text = broker.marks().get(queue, b"")
     return text, _read(queue, text) if text else None
-
-
-def _swap(broker: QueueBroker, queue: str, before: bytes, after: bytes) -> bool:
-    with broker.opened() as layout:
-        script = layout.client.register_script(_SWAP)
-        return bool(script(keys=[layout.key(KEY)], args=[queue, before, after]))
 
 
 def _written(pause: Pause) -> bytes:
@@ -121,6 +122,7 @@ def _read(queue: str, text: bytes) -> Pause | None:
             origin=kept.get("origin"),
             at=datetime.fromisoformat(kept["at"]),
             consumers=tuple(Consumer(**consumer) for consumer in kept.get("consumers", ())),
+            is_ending=kept.get("is_ending") is True,
         )
     except (ValueError, TypeError, KeyError):
         # Somebody else's writing, which is no pause of ours.

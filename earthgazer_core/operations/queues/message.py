@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from earthgazer_core.operations.queues.broker import QueueBroker
+from earthgazer_core.operations.queues.lever_broker import LeverBroker
+from earthgazer_core.operations.queues.stored import Stored
 from earthgazer_core.recorder.describe import parse_time
 from earthgazer_core.recorder.redaction import MASK
 
@@ -28,7 +29,7 @@ class WaitingMessage:
     queue: str
     """Queue that it waits in."""
     priority: int
-    """Priority step of the list that it waits in."""
+    """On Redis the step of the list that it waits in, 0 first; on RabbitMQ its own, 0 last."""
     position: int
     """0 is the next to run of its queue."""
     task_id: str
@@ -67,13 +68,22 @@ class WaitingMessage:
     """Names of the tasks that come after it, next first: the rest of its chain, then its chord's body."""
     headers: Mapping[str, Any] = field(repr=False)
     """All headers; hidden arguments are hidden here too."""
+    links: tuple[str, ...] = ()
+    """Names of the tasks that are sent when it has ended well (its callbacks)."""
+    error_links: tuple[str, ...] = ()
+    """Names of the tasks that are sent when it has failed (its errbacks)."""
+
+    @property
+    def stored(self) -> Stored:
+        """The message in its place, as brokers know it."""
+        return Stored(self.raw, self.queue, self.priority, self.position)
 
 
-def read_message(broker: QueueBroker, raw: bytes, queue: str, priority: int, position: int) -> WaitingMessage:
+def read_message(broker: LeverBroker, stored: Stored) -> WaitingMessage:
     """Return a message from its bytes; one that can't be read is shown as such, never refused."""
-    envelope = _json(raw)
+    envelope = _json(stored.raw)
     if not isinstance(envelope, dict):
-        return _of(raw, queue, priority, position, {}, {}, note="not a message of Celery's")
+        return _of(stored, {}, {}, note="not a message of Celery's")
     headers = _mapping(envelope.get("headers"))
     body, reason = _body(envelope, headers)
     if isinstance(body, dict) and "task" in body and "task" not in headers:
@@ -86,27 +96,38 @@ def read_message(broker: QueueBroker, raw: bytes, queue: str, priority: int, pos
     if not (is_call and isinstance(name, str) and isinstance(body[1], dict)):
         shown = tuple(MASK if broker.redactor.mentions_secret(text) else text for text in own)
         return _of(
-            raw, queue, priority, position, envelope, _shown(headers, *shown),
+            stored, envelope, _shown(headers, *shown),
             args=shown[0], kwargs=shown[1], source="repr" if any(own) else "nowhere",
             note=reason or "the body is no call of a task",
         )  # fmt: skip
     args, kwargs, embed = body
-    follows = _follows(_mapping(embed))
+    embed = _mapping(embed)
     arguments = broker.describer.arguments(
-        headers, (args, kwargs, _mapping(embed)), ("application/json", "utf-8", json.dumps(body).encode())
+        headers, (args, kwargs, embed), ("application/json", "utf-8", json.dumps(body).encode())
     )
     if arguments.is_redacted:
         return _of(
-            raw, queue, priority, position, envelope,
+            stored, envelope,
             _shown(headers, arguments.args_repr, arguments.kwargs_repr),
             args=arguments.args_repr, kwargs=arguments.kwargs_repr, source="repr",
-            note="arguments are hidden by name or by the task's author", follows=follows,
+            note="arguments are hidden by name or by the task's author", embed=embed,
         )  # fmt: skip
     return _of(
-        raw, queue, priority, position, envelope, headers,
+        stored, envelope, headers,
         args=json.dumps(args, ensure_ascii=False), kwargs=json.dumps(kwargs, ensure_ascii=False),
-        source="message", follows=follows,
+        source="message", embed=embed,
     )  # fmt: skip
+
+
+def call_of(
+    envelope: Mapping[str, Any],
+) -> tuple[tuple[list[Any], dict[str, Any], dict[str, Any]] | None, str]:
+    """Return ((args, kwargs, what comes after), why there are none) of a message that is JSON."""
+    body, reason = _body(envelope, _mapping(envelope.get("headers")))
+    match body:
+        case [list() as args, dict() as kwargs, dict() | None as embed]:
+            return (args, kwargs, embed or {}), ""
+    return None, reason or "the body is no call of a task"
 
 
 def headers_of(raw: bytes) -> Mapping[str, Any]:
@@ -116,18 +137,19 @@ def headers_of(raw: bytes) -> Mapping[str, Any]:
 
 
 def _of(
-    raw: bytes, queue: str, priority: int, position: int, envelope: Mapping[str, Any],
-    headers: Mapping[str, Any], *, args: str = "", kwargs: str = "", source: str = "nowhere",
-    note: str = "", follows: tuple[str, ...] = (),
+    stored: Stored, envelope: Mapping[str, Any], headers: Mapping[str, Any], *,
+    args: str = "", kwargs: str = "", source: str = "nowhere",
+    note: str = "", embed: Mapping[str, Any] | None = None,
 ) -> WaitingMessage:  # fmt: skip
     properties = _mapping(envelope.get("properties"))
     info = _mapping(properties.get("delivery_info"))
     retries = headers.get("retries")
+    embed = embed or {}
     return WaitingMessage(
-        raw=raw,
-        queue=queue,
-        priority=priority,
-        position=position,
+        raw=stored.raw,
+        queue=stored.queue,
+        priority=stored.priority,
+        position=stored.position,
         task_id=str(headers.get("id") or ""),
         name=str(headers.get("task") or ""),
         delivery_tag=str(properties.get("delivery_tag") or ""),
@@ -136,7 +158,7 @@ def _of(
         arguments_from=source,
         note=note,
         content_type=str(envelope.get("content-type") or ""),
-        size_bytes=len(raw),
+        size_bytes=len(stored.raw),
         eta=parse_time(headers.get("eta")),
         expires=parse_time(headers.get("expires")),
         retries=retries if isinstance(retries, int) else 0,
@@ -144,8 +166,10 @@ def _of(
         parent_id=_text(headers.get("parent_id")),
         root_id=_text(headers.get("root_id")),
         group_id=_text(headers.get("group")),
-        follows=follows,
+        follows=_follows(embed),
         headers=headers,
+        links=_names(embed.get("callbacks")),
+        error_links=_names(embed.get("errbacks")),
     )
 
 
@@ -179,6 +203,11 @@ def _follows(embed: Mapping[str, Any]) -> tuple[str, ...]:
     if embed.get("chord"):
         names.append(_name(embed["chord"]))
     return tuple(names)
+
+
+def _names(signatures: Any) -> tuple[str, ...]:
+    found = signatures if isinstance(signatures, list) else [signatures] if signatures else []
+    return tuple(_name(signature) for signature in found)
 
 
 def _name(signature: Any) -> str:

@@ -11,8 +11,17 @@ from earthgazer_core.db.session import Database
 from earthgazer_core.errors import NotFoundError
 from earthgazer_core.operations.mailbox import Answer, Answers, Mailbox
 from earthgazer_core.operations.noted import DONE, FAILED, noted
-from earthgazer_core.operations.queues.broker import QueueBroker
-from earthgazer_core.operations.queues.marks import Consumer, Pause, mark, pause_of, pauses, unmark
+from earthgazer_core.operations.queues.lever_broker import LeverBroker
+from earthgazer_core.operations.queues.marks import (
+    Consumer,
+    Pause,
+    mark,
+    mark_again,
+    mark_ending,
+    pause_of,
+    pauses,
+    unmark,
+)
 
 _LOOK_AGAIN_S = 0.05
 OnAnswer = Callable[[Answer], None]
@@ -32,18 +41,18 @@ class Paused:
     """Workers that were seen not to consume it any more."""
     consuming: tuple[str, ...]
     """Workers that still do, or have not shown otherwise."""
-    held: int
-    """Messages that workers took before and still hold; those will run."""
+    held: int | None
+    """Messages that workers took before and still hold; those will run. None where nobody tells."""
     is_volatile: bool = True
     """A worker that restarts consumes again until :func:`enforce` tells it."""
 
     @property
     def summary(self) -> str:
         """One line."""
-        words = f"{self.pause.queue}: paused on {len(self.stopped)} workers"
+        words = f"{self.pause.queue}: paused on {_counted(len(self.stopped), 'worker')}"
         if self.consuming:
             words += f", not on {', '.join(self.consuming)}"
-        return f"{words}; {self.held} messages taken before will run" if self.held else words
+        return f"{words}; {_counted(self.held, 'message')} taken before will run" if self.held else words
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +73,12 @@ class Resumed:
     @property
     def summary(self) -> str:
         """One line."""
-        words = f"{self.queue}: resumed on {len(self.consuming)} workers"
+        words = f"{self.queue}: resumed on {_counted(len(self.consuming), 'worker')}"
         return f"{words}, not on {', '.join(self.waiting)}" if self.waiting else words
 
 
 def pause(
-    broker: QueueBroker,
+    broker: LeverBroker,
     mailbox: Mailbox,
     queue: str,
     *,
@@ -111,7 +120,7 @@ def pause(
 
 
 def enforce(
-    broker: QueueBroker,
+    broker: LeverBroker,
     mailbox: Mailbox,
     *,
     expected: Iterable[str] = (),
@@ -126,16 +135,16 @@ def enforce(
     Raises:
         ServiceUnavailableError: the broker is away.
     """
-    kept = pauses(broker)
+    kept = [one for one in pauses(broker) if not one.is_ending]
     if not kept:
         return ()
     told = mailbox.ask("active_queues", expected=expected, timeout_s=timeout_s).values
     results = []
     for one in kept:
         consumers = _consumers(told, one.queue)
-        if consumers:
+        marked = mark_again(broker, one.queue, consumers) if consumers else None
+        if marked is not None:
             with noted(database, "queue.pause", {"queue": one.queue}, context) as note:
-                marked = mark(broker, one.queue, consumers)
                 result = _stop(broker, mailbox, marked, False, consumers, (), timeout_s, None)
                 note.detail = {"again": True, "stopped": list(result.stopped), "owner": one.who}
             results.append(result)
@@ -143,7 +152,7 @@ def enforce(
 
 
 def resume(
-    broker: QueueBroker,
+    broker: LeverBroker,
     mailbox: Mailbox,
     queue: str,
     *,
@@ -176,6 +185,8 @@ def resume(
         kept = pause_of(broker, queue)
         if kept is None:
             raise NotFoundError(f"queue {queue} is not paused: to have a worker consume it, add a consumer")
+        # Said first: whoever enforces pauses meanwhile must not stop those that go on.
+        mark_ending(broker, queue)
         known = set(expected)
         targets = [one for one in kept.consumers if not known or one.worker in known]
         said: list[Answer] = []
@@ -207,7 +218,7 @@ def resume(
 
 
 def _stop(
-    broker: QueueBroker,
+    broker: LeverBroker,
     mailbox: Mailbox,
     marked: Pause,
     is_new: bool,
@@ -259,6 +270,10 @@ def _until(
         if left:
             time.sleep(_LOOK_AGAIN_S)
     return tuple(worker for worker in workers if worker in seen)
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _consumers(told: Mapping[str, Any], queue: str) -> tuple[Consumer, ...]:

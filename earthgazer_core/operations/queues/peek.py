@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from earthgazer_core.operations.queues.broker import QueueBroker
+from earthgazer_core.operations.queues.lever_broker import LeverBroker
 from earthgazer_core.operations.queues.message import WaitingMessage, read_message
 from earthgazer_core.recorder.describe import parse_time
-
-PAGE = 500
-"""Messages that are read at a time."""
+from earthgazer_core.recorder.redaction import MASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +30,13 @@ class HeldMessage:
     """Seconds until it is given to another worker; negative where that is overdue."""
     is_eta_too_far: bool
     """Whether it will be given to another worker before its time has come, and so run twice."""
+    args: str = ""
+    """Repr of its positional arguments as the publisher showed them; hidden where one of them is secret."""
+    kwargs: str = ""
+    """Repr of its named arguments likewise."""
 
 
-def peek(broker: QueueBroker, queue: str, limit: int = 50, offset: int = 0) -> tuple[WaitingMessage, ...]:
+def peek(broker: LeverBroker, queue: str, limit: int = 50, offset: int = 0) -> tuple[WaitingMessage, ...]:
     """Return the messages that are next in a queue, the very next first.
 
     Args:
@@ -49,24 +50,10 @@ def peek(broker: QueueBroker, queue: str, limit: int = 50, offset: int = 0) -> t
         ServiceUnavailableError: the broker is away.
     """
     broker.require(queue)
-    found: list[WaitingMessage] = []
-    with broker.opened() as layout:
-        skip, before = offset, 0
-        for step, size in layout.sizes(queue):
-            left = limit - len(found)
-            if left > 0 and skip < size:
-                # Workers take from the right end.
-                raws = layout.client.lrange(layout.list_key(queue, step), -(skip + left), -(skip + 1))
-                found += [
-                    read_message(broker, raw, queue, step, before + skip + number)
-                    for number, raw in enumerate(reversed(raws))
-                ]
-            skip = max(0, skip - size)
-            before += size
-    return tuple(found)
+    return tuple(read_message(broker, one) for one in broker.waiting(queue, limit, offset))
 
 
-def find(broker: QueueBroker, queue: str, identity: str) -> tuple[WaitingMessage, ...]:
+def find(broker: LeverBroker, queue: str, identity: str) -> tuple[WaitingMessage, ...]:
     """Return the messages of a queue with this task id or delivery tag, the next to run first.
 
     Raises:
@@ -77,25 +64,26 @@ def find(broker: QueueBroker, queue: str, identity: str) -> tuple[WaitingMessage
     needle = json.dumps(identity)[1:-1].encode()
     return tuple(
         message
-        for raw, step, position in _raws(broker, queue)
-        if needle in raw
-        for message in (read_message(broker, raw, queue, step, position),)
+        for one in broker.waiting(queue)
+        if needle in one.raw
+        for message in (read_message(broker, one),)
         if identity in (message.task_id, message.delivery_tag)
     )
 
 
-def held(broker: QueueBroker, queue: str, limit: int = 1_000) -> tuple[HeldMessage, ...]:
+def held(broker: LeverBroker, queue: str, limit: int = 1_000) -> tuple[HeldMessage, ...]:
     """Return the messages of a queue that workers hold, those held longest first.
 
     Raises:
         NotFoundError: there is no such queue.
+        RefusedError: the broker doesn't show them, as RabbitMQ.
         ServiceUnavailableError: the broker is away.
     """
     broker.require(queue)
     timeout_s = broker.visibility_timeout_s
     now = datetime.now(UTC)
     found = []
-    for message in broker.messages(()):
+    for message in broker.holding():
         if message.queue != queue:
             continue
         eta = parse_time(message.headers.get("eta"))
@@ -104,19 +92,10 @@ def held(broker: QueueBroker, queue: str, limit: int = 1_000) -> tuple[HeldMessa
             HeldMessage(
                 message.task_id, message.name, queue, message.age_s, eta, left_s,
                 eta is not None and left_s is not None and eta > now + timedelta(seconds=left_s),
+                *(
+                    MASK if broker.redactor.mentions_secret(text) else text
+                    for text in (message.args_repr, message.kwargs_repr)
+                ),
             )
         )  # fmt: skip
     return tuple(sorted(found, key=lambda one: -(one.held_s or 0.0))[:limit])
-
-
-def _raws(broker: QueueBroker, queue: str) -> Iterator[tuple[bytes, int, int]]:
-    """Yield (message, step, position), the next to run first, page by page."""
-    with broker.opened() as layout:
-        position = 0
-        for step in layout.steps:
-            seen = 0
-            while raws := layout.client.lrange(layout.list_key(queue, step), -(seen + PAGE), -(seen + 1)):
-                for raw in reversed(raws):
-                    yield raw, step, position
-                    position += 1
-                seen += len(raws)

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from earthgazer_core.db.session import Database
 from earthgazer_core.operations.noted import noted
-from earthgazer_core.operations.queues.broker import Layout, QueueBroker
-from earthgazer_core.operations.queues.message import WaitingMessage, headers_of
-from earthgazer_core.operations.queues.peek import PAGE, peek
+from earthgazer_core.operations.queues.lever_broker import LeverBroker
+from earthgazer_core.operations.queues.message import WaitingMessage, headers_of, read_message
 from earthgazer_core.operations.queues.record import note_removed
+from earthgazer_core.operations.queues.stored import digest_of
 
 _MOST_NAMED = 100
-
-_PURGE = """
-local wanted = {}
-for i = 2, #ARGV do wanted[ARGV[i]] = true end
-local found = {}
-for _, raw in ipairs(redis.call('LRANGE', KEYS[1], -tonumber(ARGV[1]), -1)) do
-  if wanted[redis.sha1hex(raw)] then
-    redis.call('LREM', KEYS[1], -1, raw)
-    found[#found + 1] = redis.sha1hex(raw)
-  end
-end
-return found
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +30,8 @@ class PurgePreview:
     """(priority step, messages), most urgent first; steps in use and the first."""
     first: tuple[WaitingMessage, ...]
     """The next to run."""
-    unacked: int
-    """Messages of this queue that workers hold: a purge leaves them alone."""
+    unacked: int | None
+    """Messages of this queue that workers hold: a purge leaves them alone. None where nobody tells."""
     digests: Mapping[int, frozenset[str]] = field(repr=False)
     """The messages themselves, by priority step, as SHA-1 of their bytes."""
 
@@ -66,8 +53,8 @@ class Purged:
     """Messages shown that workers or others had taken before."""
     left: int
     """Messages still there: they came after the preview."""
-    unacked: int
-    """Messages that workers hold, untouched."""
+    unacked: int | None
+    """Messages that workers hold, untouched; None where nobody tells."""
 
     @property
     def summary(self) -> str:
@@ -78,7 +65,7 @@ class Purged:
         return f"{words}, {self.left} came since and are left" if self.left else words
 
 
-def preview_purge(broker: QueueBroker, queue: str, first: int = 10) -> PurgePreview:
+def preview_purge(broker: LeverBroker, queue: str, first: int = 10) -> PurgePreview:
     """Return what a purge of a queue would take away now.
 
     Raises:
@@ -87,26 +74,22 @@ def preview_purge(broker: QueueBroker, queue: str, first: int = 10) -> PurgePrev
     """
     broker.require(queue)
     at = datetime.now(UTC)
-    digests: dict[int, frozenset[str]] = {}
-    sizes: dict[int, int] = {}
-    with broker.opened() as layout:
-        for step in layout.steps:
-            seen: list[str] = []
-            key = layout.list_key(queue, step)
-            while raws := layout.client.lrange(key, -(len(seen) + PAGE), -(len(seen) + 1)):
-                seen += [_digest(raw) for raw in reversed(raws)]
-            digests[step], sizes[step] = frozenset(seen), len(seen)
-        shown = tuple(
-            message
-            for message in peek(broker, queue, first)
-            if _digest(message.raw) in digests[message.priority]
-        )
-        by_priority = tuple((step, size) for step, size in sizes.items() if size or step == layout.steps[0])
-    return PurgePreview(queue, at, by_priority, shown, _unacked(broker, queue), digests)
+    digests: dict[int, set[str]] = {}
+    sizes: Counter[int] = Counter()
+    shown: list[WaitingMessage] = []
+    for one in broker.waiting(queue):
+        sizes[one.priority] += 1
+        digests.setdefault(one.priority, set()).add(digest_of(one.raw))
+        if len(shown) < first:
+            shown.append(read_message(broker, one))
+    return PurgePreview(
+        queue, at, broker.ranked(sizes), tuple(shown), _unacked(broker, queue),
+        {priority: frozenset(found) for priority, found in digests.items()},
+    )  # fmt: skip
 
 
 def purge(
-    broker: QueueBroker,
+    broker: LeverBroker,
     preview: PurgePreview,
     *,
     database: Database | None = None,
@@ -132,43 +115,20 @@ def purge(
     detail: dict[str, Any] = {"shown": preview.total, "purged": 0, "first": named}
     with noted(database, "queue.purge", {"queue": queue}, context) as note:
         note.detail = detail
-        with broker.opened() as layout:
-            script = layout.client.register_script(_PURGE)
-            for step, wanted in preview.digests.items():
-                # What workers take meanwhile moves the pages: a second look finds what the first missed.
-                while wanted and (found := _sweep(layout, script, layout.list_key(queue, step), wanted)):
-                    detail["purged"] += len(found)
-                    note_removed(database, found, "purged")
-                    if on_progress is not None:
-                        on_progress(detail["purged"], preview.total)
-            left = sum(size for _, size in layout.sizes(queue))
+
+        def on_page(raws: Sequence[bytes]) -> None:
+            detail["purged"] += len(raws)
+            note_removed(database, [headers_of(raw) for raw in raws], "purged")
+            if on_progress is not None:
+                on_progress(detail["purged"], preview.total)
+
+        broker.sweep(queue, preview.digests, on_page)
+        left = broker.depth(queue)
         purged = detail["purged"]
         result = Purged(queue, purged, preview.total - purged, left, _unacked(broker, queue))
         detail |= {"gone": result.gone, "left": result.left}
     return result
 
 
-def _sweep(layout: Layout, script: Any, key: str, wanted: frozenset[str]) -> list[Mapping[str, Any]]:
-    """Take away the next page that has wanted messages; return their headers, none at the end."""
-    passed = 0
-    while raws := layout.client.lrange(key, -(passed + PAGE), -(passed + 1)):
-        by_digest = {_digest(raw): raw for raw in raws}
-        victims = [digest for digest in by_digest if digest in wanted]
-        if victims:
-            taken = script(keys=[key], args=[passed + len(raws), *victims])
-            found = [by_digest[digest.decode()] for digest in taken]
-            if found:
-                return [headers_of(raw) for raw in found]
-            # Workers took all of them just now: look at what has come into their places.
-            continue
-        passed += len(raws)
-    return []
-
-
-def _unacked(broker: QueueBroker, queue: str) -> int:
+def _unacked(broker: LeverBroker, queue: str) -> int | None:
     return broker.snapshot([queue]).queues[0].unacked
-
-
-def _digest(raw: bytes) -> str:
-    # SHA-1 is what scripts in the broker can compute; it tells messages apart, it guards nothing.
-    return hashlib.sha1(raw, usedforsecurity=False).hexdigest()

@@ -70,6 +70,8 @@ class DepthHistory:
                 samples.append((at, state.depth))
             while samples and at - samples[0][0] > _HISTORY_S:
                 samples.popleft()
+        for name in [name for name, samples in self._samples.items() if at - samples[-1][0] > _HISTORY_S]:
+            del self._samples[name]
 
     def depths(self, queue: str) -> tuple[tuple[datetime, int], ...]:
         """Return (time, depth) of a queue, oldest first."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from earthgazer_core.db.session import Database
 from earthgazer_core.errors import NotFoundError
 from earthgazer_core.operations.noted import noted
-from earthgazer_core.operations.queues.broker import QueueBroker
+from earthgazer_core.operations.queues.lever_broker import LeverBroker
 from earthgazer_core.operations.queues.message import WaitingMessage
 from earthgazer_core.operations.queues.record import note_removed
 
@@ -32,7 +32,7 @@ class Removed:
 
 
 def remove(
-    broker: QueueBroker,
+    broker: LeverBroker,
     messages: Sequence[WaitingMessage],
     *,
     database: Database | None = None,
@@ -56,13 +56,9 @@ def remove(
     queues = sorted({message.queue for message in messages})
     named = [message.task_id for message in messages[:_MOST_NAMED]]
     with noted(database, "queue.remove", {"queue": ", ".join(queues), "task_ids": named}, context) as note:
-        removed: list[WaitingMessage] = []
-        gone: list[WaitingMessage] = []
-        with broker.opened() as layout:
-            for message in messages:
-                # One command is atomic by itself; it looks from the end that workers take from.
-                key = layout.list_key(message.queue, message.priority)
-                (removed if layout.client.lrem(key, -1, message.raw) else gone).append(message)
+        were_there = broker.take([message.stored for message in messages])
+        removed = [one for one, was_there in zip(messages, were_there, strict=True) if was_there]
+        gone = [one for one, was_there in zip(messages, were_there, strict=True) if not was_there]
         note_removed(database, [message.headers for message in removed], "removed")
         note.detail |= {"removed": len(removed), "gone": len(gone)}
         if messages and not removed:

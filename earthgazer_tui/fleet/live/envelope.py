@@ -17,12 +17,22 @@ def events_of(payload: bytes) -> list[dict[str, Any]]:
     envelope = orjson.loads(payload)
     if not isinstance(envelope, dict):
         raise ValueError("not an envelope")
-    if envelope.get("content-type") != "application/json":
-        raise ValueError(f"content type {envelope.get('content-type')!r} is not read")
+    content_type = envelope.get("content-type")
     body = envelope["body"]
     properties = envelope.get("properties") or {}
     if properties.get("body_encoding") == "base64":
         body = b64decode(body)
+    return events_in(content_type, body)
+
+
+def events_in(content_type: Any, body: Any) -> list[dict[str, Any]]:
+    """Return the events of a message's body.
+
+    Raises:
+        ValueError: it is not JSON, or neither an event nor a list of events.
+    """
+    if content_type != "application/json":
+        raise ValueError(f"content type {content_type!r} is not read")
     events = orjson.loads(body)
     if type(events) is dict:
         return [events]

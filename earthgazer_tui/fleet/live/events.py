@@ -7,15 +7,15 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
+import amqp.exceptions
 import hiredis
 import kombu.exceptions
 import redis.exceptions
 from celery import Celery
 
 from earthgazer_tui.fleet.live import sanitise
-from earthgazer_tui.fleet.live.envelope import events_of
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.subscription import Subscription
 
@@ -24,6 +24,7 @@ LINK_ERRORS = (
     redis.exceptions.RedisError,
     hiredis.HiredisError,
     kombu.exceptions.OperationalError,
+    amqp.exceptions.AMQPError,
 )
 """What a broker that is away raises."""
 
@@ -38,11 +39,37 @@ _BACKOFF_S = (0.2, 5.0)
 logger = logging.getLogger(__name__)
 
 
+class Listening(Protocol):
+    """A subscription to the events of a fleet, for one thread."""
+
+    def open(self) -> None:
+        """Connect and subscribe; raises one of :data:`LINK_ERRORS`."""
+
+    def ping(self) -> None:
+        """Ask for a sign of life, which :meth:`read` returns as an empty list."""
+
+    def read(self, timeout_s: float) -> list[Any] | None:
+        """Return what has come, None if nothing came in time."""
+
+    def events_of(self, payload: Any) -> list[dict[str, Any]]:
+        """Return the events of one thing read; raises ValueError for what can't be read."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
 class EventStream:
     """Keeps a subscription open, comes back by itself after an outage, and never loses count."""
 
-    def __init__(self, app: Celery, state: EventsState, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: Celery,
+        state: EventsState,
+        on_change: Callable[[], None],
+        subscription: Callable[[Celery], Listening] = Subscription,
+    ) -> None:
         self._app = app
+        self._subscription = subscription
         self._state = state
         self._on_change = on_change
         self._stop = threading.Event()
@@ -67,7 +94,7 @@ class EventStream:
     def _run(self) -> None:
         pause_s = _BACKOFF_S[0]
         while not self._stop.is_set():
-            subscription = Subscription(self._app)
+            subscription = self._subscription(self._app)
             try:
                 subscription.open()
                 self._note(listening=True, reason="")
@@ -91,7 +118,7 @@ class EventStream:
                 self._state.reset_waiting()
         self._on_change()
 
-    def _listen(self, subscription: Subscription) -> None:
+    def _listen(self, subscription: Listening) -> None:
         heard = pinged = idle = time.monotonic()
         while not self._stop.is_set():
             asked = time.monotonic()
@@ -103,7 +130,7 @@ class EventStream:
             if payloads is not None:
                 heard = now
                 if payloads:
-                    self._fold(payloads, now)
+                    self._fold(subscription, payloads, now)
             elif now - heard > _SILENCE_S:
                 raise TimeoutError(f"the broker said nothing for {now - heard:.0f} s")
             if now - pinged > _PING_EVERY_S:
@@ -113,12 +140,12 @@ class EventStream:
                 # Many messages at one read cost a third of what they cost one by one.
                 self._stop.wait(_NAP_S)
 
-    def _fold(self, payloads: list[bytes], now: float) -> None:
+    def _fold(self, subscription: Listening, payloads: list[Any], now: float) -> None:
         events: list[dict[str, Any]] = []
         unread = 0
         for payload in payloads:
             try:
-                events.extend(events_of(payload))
+                events.extend(subscription.events_of(payload))
             except (ValueError, LookupError, TypeError, AttributeError) as error:
                 unread += 1
                 self.unread_reason = f"not JSON as event_serializer says? {sanitise.line(error, 120)}"

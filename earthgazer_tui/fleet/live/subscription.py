@@ -9,6 +9,8 @@ import hiredis
 from celery import Celery
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from earthgazer_tui.fleet.live.envelope import events_of
+
 _CHUNK = 128 * 1024
 _MESSAGES = (b"pmessage", b"message")
 
@@ -33,7 +35,9 @@ class Subscription:
             redis.exceptions.RedisError, OSError, kombu's OperationalError: the broker can't be reached.
         """
         channel = self._connection.channel()
-        topics = channel._get_publish_topics(self._exchange, "*")
+        # Kombu prefixes what it publishes only as it sends it.
+        prefix = channel.global_keyprefix
+        topics = [f"{prefix}{topic}" for topic in channel._get_publish_topics(self._exchange, "*")]
         # The channel's own pool: its connections are greeted as the app wants it.
         self._link = channel.pool.make_connection()
         self._link.connect()
@@ -74,6 +78,15 @@ class Subscription:
             elif isinstance(item, hiredis.ReplyError):
                 raise RedisConnectionError(str(item))
         return payloads
+
+    @staticmethod
+    def events_of(payload: bytes) -> list[dict[str, Any]]:
+        """Return the events of one payload.
+
+        Raises:
+            ValueError: it is not JSON, or neither an event nor a list of events.
+        """
+        return events_of(payload)
 
     def close(self) -> None:
         """Let go of the connection."""

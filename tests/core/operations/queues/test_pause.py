@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from earthgazer_core.errors import NotFoundError
-from earthgazer_core.operations.queues.marks import KEY, pauses
+from earthgazer_core.operations.queues.broker import MARKS
+from earthgazer_core.operations.queues.marks import pauses
 from earthgazer_core.operations.queues.pause import enforce, pause, resume
 from tests.core.operations.tuned_fleet import TunedFleet
 from tests.core.recorder.fleet import eventually
@@ -111,6 +112,6 @@ def test_a_queue_nobody_has_is_not_paused_and_one_without_consumers_is(fleet: Tu
     assert pause(fleet.broker, fleet.mailbox, "steps", timeout_s=0.1).stopped == ()
     with fleet.broker.opened() as layout:
         # Somebody else's words are no pause, and no reason to fail.
-        layout.client.hset(KEY, "odd", "{}")
+        layout.client.hset(MARKS, "odd", "{}")
     assert [one.queue for one in pauses(fleet.broker)] == ["steps"]
     assert resume(fleet.broker, fleet.mailbox, "steps", timeout_s=0.1).waiting == ()

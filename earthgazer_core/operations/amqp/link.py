@@ -1,0 +1,78 @@
+"""A connection to RabbitMQ with limits to its patience, its errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from amqp.exceptions import (
+    AMQPError,
+    ChannelError,
+    IrrecoverableConnectionError,
+    MessageNacked,
+    NotFound,
+)
+from celery import Celery
+from kombu.exceptions import KombuError
+
+from earthgazer_core.errors import NotFoundError, RefusedError, ServiceUnavailableError
+
+_PATIENCE_S = 5.0
+
+
+@contextmanager
+def linked(app: Celery) -> Iterator[Any]:
+    """Yield a fresh connection; with it goes whatever its channels hold, back to where it was.
+
+    Raises:
+        ServiceUnavailableError: the broker is away.
+        RefusedError: it refuses a command.
+        NotFoundError: a queue or exchange isn't there.
+    """
+    with translated():
+        connection = open_link(app)
+        try:
+            yield connection
+        finally:
+            connection.release()
+
+
+def open_link(app: Celery, heartbeat_s: int | None = None) -> Any:
+    """Return a new connection; raises the transport's own errors.
+
+    Args:
+        app: The fleet's app, or one with the same broker.
+        heartbeat_s: Seconds between signs of life; None takes the app's own.
+    """
+    # Without limits, a broker that accepts connections and says nothing would hold us for ever.
+    limits = {"read_timeout": _PATIENCE_S, "write_timeout": _PATIENCE_S}
+    connection: Any = app.connection_for_write(
+        transport_options=limits, connect_timeout=_PATIENCE_S, heartbeat=heartbeat_s
+    )
+    try:
+        # Not ``connect()``, which tries twice with seconds in between.
+        connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=False)
+    except BaseException:
+        connection.release()
+        raise
+    return connection
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Let the transport's errors become ours."""
+    try:
+        yield
+    except NotFound as error:
+        raise NotFoundError(f"the broker has no such thing: {_one_line(error)}") from error
+    except MessageNacked as error:
+        raise RefusedError("the broker refuses a message: its queue is full") from error
+    except (ChannelError, IrrecoverableConnectionError) as error:
+        raise RefusedError(f"the broker refuses: {_one_line(error)}") from error
+    except (AMQPError, KombuError, OSError) as error:
+        raise ServiceUnavailableError(f"broker unavailable: {_one_line(error)}") from error
+
+
+def _one_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
