@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Generic, TypeVar
 
 from textual.binding import Binding
 
 from earthgazer_tui.commands.question import Option, Prompt, Question
-from earthgazer_tui.fleet.models import ActionResult
+from earthgazer_tui.fleet.models import ActionResult, Reply
 from earthgazer_tui.fleet.protocol import Fleet
+from earthgazer_tui.key_names import key_name
 
 Subject = TypeVar("Subject")
 
@@ -20,8 +23,8 @@ class Command:
 
     id: ClassVar[str]
     """Identity, ``task.retry``; users can rebind keys by it."""
-    key: ClassVar[str]
-    """Key, or several with commas between."""
+    key: ClassVar[str] = ""
+    """Key, or several with commas between; empty for what is done from command line and palette alone."""
     title: ClassVar[str]
     """What footer and palette say."""
     action: ClassVar[str] = ""
@@ -32,6 +35,17 @@ class Command:
     """Whether the footer shows it."""
     key_display: ClassVar[str | None] = None
     """How to show the key where its name isn't what is printed on it."""
+    comes_first: ClassVar[bool] = False
+    """Whether keys typed right behind it, before its change is seen, are meant for what it leads to."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Its names in the command line, beside its id, the last part of that, and its title."""
+    argument: ClassVar[str] = ""
+    """What its name takes in the command line, ``ID``, or ``[ID]`` where that may be left out.
+
+    A view command's action gets it as its only argument, a fleet command's :attr:`FleetCommand.typed`.
+    """
+    choices: ClassVar[tuple[str, ...]] = ()
+    """Arguments that completion offers; a screen may know more."""
 
     @classmethod
     def help(cls) -> str:
@@ -39,22 +53,51 @@ class Command:
         return " ".join(inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].split())
 
     @classmethod
-    def shown_key(cls) -> str:
-        """Return the first of its keys as people know it."""
-        return cls.key_display or cls.key.split(",")[0].replace("ctrl+", "^")
+    def keys(cls, keymap: Mapping[str, str]) -> str:
+        """Return its keys in force.
+
+        Args:
+            keymap: Keys that the operator chose, by the ids of commands.
+        """
+        return keymap.get(cls.id, cls.key)
+
+    @classmethod
+    def shown_key(cls, keymap: Mapping[str, str] = MappingProxyType({})) -> str:
+        """Return the first of its keys as people know it, or its name in the command line.
+
+        Args:
+            keymap: Keys that the operator chose, by the ids of commands.
+        """
+        if cls.id not in keymap and cls.key_display:
+            return cls.key_display
+        keys = cls.keys(keymap)
+        return key_name(keys.split(",")[0]) if keys else f":{(*cls.aliases, cls.id.rpartition('.')[2])[0]}"
 
     @classmethod
     def binding(cls) -> Binding:
-        """Return the key binding that starts it."""
+        """Return the key binding that starts it; only for those that have a key."""
         return Binding(
             cls.key,
             f"command({cls.id!r})",
             cls.title,
             show=cls.in_footer,
             key_display=cls.shown_key(),
+            priority=cls.comes_first,
             tooltip=cls.help(),
             id=cls.id,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """All that matches a filter, more than the rows that are loaded."""
+
+    filter_text: str
+    """The filter; empty lets everything through."""
+    loaded: int
+    """How many rows are loaded."""
+    total: int | None
+    """How many match in all; None where nobody counted."""
 
 
 class FleetCommand(Command, Generic[Subject]):
@@ -67,7 +110,22 @@ class FleetCommand(Command, Generic[Subject]):
     """Answers of which one is asked for first; the one chosen becomes the subject, as its value."""
 
     typed: str = ""
-    """What the operator answered to :meth:`prompt`."""
+    """What the operator answered to :meth:`prompt`, or gave as the argument in the command line."""
+    matching: Matching | None = None
+    """What the subjects are only a part of, where the operator marked all that matches; else None."""
+    does_all_matching: ClassVar[bool] = False
+    """Whether it works on :attr:`matching` as a whole; others are done to the rows that are loaded."""
+
+    on_reply: Callable[[Reply], None] | None = None
+    """Told of workers' words as they come, where :meth:`awaited` names any."""
+
+    def awaited(self, subjects: Sequence[Subject]) -> tuple[str, ...]:
+        """Return the workers whose words are shown as they come; none where one notification will do.
+
+        Args:
+            subjects: The chosen rows.
+        """
+        return ()
 
     def refusal(self, subjects: Sequence[Subject]) -> str:
         """Return why these can't be worked on; empty where they can.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from earthgazer_tui.commands.command import Command
+from earthgazer_tui.commands.contexts import SwitchContext
 
 
 class Filter(Command):
@@ -15,6 +16,8 @@ class Filter(Command):
     title = "Filter"
     action = "filter"
     key_display = "/"
+    argument = "[FILTER]"
+    comes_first = True
 
 
 class Refresh(Command):
@@ -45,6 +48,68 @@ class Copy(Command):
     title = "Copy"
     action = "copy"
     in_footer = False
+
+
+class Export(Command):
+    """Write the marked rows of the table, or all, to a file: CSV or JSON, by the end of its name."""
+
+    id = "view.export"
+    key = "e"
+    title = "Export"
+    action = "export"
+    in_footer = False
+    argument = "[csv|json|FILE]"
+    choices = ("csv", "json")
+
+
+class Sort(Command):
+    """Sort the table by a column, `-` before it turns the order round, `none` is the order as given."""
+
+    id = "view.sort"
+    title = "Sort"
+    action = "sort_by"
+    in_footer = False
+    argument = "[COLUMN]"
+
+
+class OpenLine(Command):
+    """Type a command by its name; tab completes, up and down go through what was typed before."""
+
+    id = "view.command-line"
+    key = "colon"
+    title = "Command"
+    action = "open_line"
+    comes_first = True
+
+
+class GoToTask(Command):
+    """Open a task by its id, or by the beginning of it."""
+
+    id = "go.task"
+    title = "Go to task"
+    action = "go_to_task"
+    in_footer = False
+    argument = "TASK-ID"
+
+
+class GoToRun(Command):
+    """Open a workflow run by its id."""
+
+    id = "go.run"
+    title = "Go to run"
+    action = "go_to_run"
+    in_footer = False
+    argument = "RUN-ID"
+
+
+class GoToCapture(Command):
+    """Open a capture by its number."""
+
+    id = "go.capture"
+    title = "Go to capture"
+    action = "go_to_capture"
+    in_footer = False
+    argument = "NUMBER"
 
 
 class Back(Command):
@@ -85,9 +150,24 @@ class Quit(Command):
     title = "Quit"
     action = "app.leave"
     key_display = "q"
+    aliases = ("quit", "q")
 
 
-COMMON: tuple[type[Command], ...] = (Refresh, Freeze, Copy, Palette, Help, Quit)
+COMMON: tuple[type[Command], ...] = (
+    Refresh,
+    Freeze,
+    Copy,
+    Export,
+    Sort,
+    GoToTask,
+    GoToRun,
+    GoToCapture,
+    SwitchContext,
+    Palette,
+    OpenLine,
+    Help,
+    Quit,
+)
 """In the order of the help."""
 
 
@@ -99,6 +179,7 @@ class ModeCommand(Command):
     short: ClassVar[str]
     """Its title in four letters or less, for narrow terminals."""
     in_footer = False
+    comes_first = True
 
     def __init_subclass__(cls) -> None:
         cls.id = f"mode.{cls.mode}"

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.types import CSSPathType
 
-from earthgazer_tui.commands.command import Command, FleetCommand
-from earthgazer_tui.commands.common import COMMON, MODES, Back, Filter
+from earthgazer_tui.commands.common import Freeze
 from earthgazer_tui.fleet.errors import FilterError, FleetError
 from earthgazer_tui.fleet.models import ServiceState, Snapshot
-from earthgazer_tui.screens.carry_out import carry_out
+from earthgazer_tui.screens.commanding import CommandingScreen
 from earthgazer_tui.screens.frame import banner_text, header_state
 from earthgazer_tui.screens.palette import palette_provider
 from earthgazer_tui.state.pace import Pace
@@ -29,8 +26,8 @@ from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.status_header import StatusHeader
 
 
-class FleetScreen(Screen[None]):
-    """A screen over a fleet: header, banner, body and keys; commands; looking again while it is active.
+class FleetScreen(CommandingScreen):
+    """A screen over a fleet: header, banner, body and keys; looking again while it is active.
 
     A subclass says its commands in ``OWN_COMMANDS`` and overrides :meth:`compose_body`, and of
     :meth:`show_snapshot`, :meth:`refresh_data` and :meth:`subjects` what it needs.
@@ -38,49 +35,20 @@ class FleetScreen(Screen[None]):
 
     CSS_PATH: ClassVar[CSSPathType | None] = "base.tcss"
     COMMANDS = {palette_provider}  # noqa: RUF012 - Textual declares it so
-    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = ()
-    """Commands of this screen alone, the most important first."""
     NEEDS: ClassVar[tuple[str, ...]] = ("broker",)
     """Services (``broker``, ``database``) without which what it shows is old."""
+    WITHOUT_DATABASE: ClassVar[str] = ""
+    """What it shows where there is no database; empty for nothing."""
     SNAPSHOT_S: ClassVar[float] = 0.5
     """Seconds between two snapshots shown, in the long run; the newest wins."""
-    IS_DETAIL: ClassVar[bool] = False
-    """Whether it lies over another screen, to which escape goes back."""
-    CAN_FILTER: ClassVar[bool] = False
-    """Whether it has a filter line, whose text is :attr:`filter_text`."""
-    FILTER_HINT: ClassVar[str] = "words to look for"
-    """What the empty filter line says."""
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        cls.BINDINGS = [command.binding() for command in cls.command_classes()]
-        super().__init_subclass__(**kwargs, inherit_bindings=False)
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self.session = session
+        super().__init__(session)
         self._trouble = ""
-        self._busy: set[str] = set()
         self._pace = Pace(self.SNAPSHOT_S)
         self._show_timer: Timer | None = None
         self._is_refreshing = False
-
-    @classmethod
-    def command_classes(cls) -> tuple[type[Command], ...]:
-        """Return all commands of this screen: its own, then those that every screen has."""
-        back = (Back,) if cls.IS_DETAIL else ()
-        found = (Filter,) if cls.CAN_FILTER else ()
-        return (*cls.OWN_COMMANDS, *found, *back, *COMMON, *MODES)
-
-    @property
-    def commands(self) -> Sequence[type[Command]]:
-        """The commands that can be used: without the changing ones where the console is read-only."""
-        is_read_only = self.session.is_read_only
-        return [command for command in self.command_classes() if not (is_read_only and command.changes_world)]
-
-    @property
-    def filter_text(self) -> str:
-        """The filter typed by the operator; empty where there is none."""
-        return self.query_one(FilterBar).text if self.CAN_FILTER else ""
+        self._is_loaded = False
 
     def compose(self) -> ComposeResult:
         """Make the frame around the body."""
@@ -107,15 +75,6 @@ class FleetScreen(Screen[None]):
         shown in the banner until it is over.
         """
 
-    def subjects(self, command: type[Command]) -> Sequence[Any]:
-        """Return the rows that a command is to work on: marked ones, or the one under the cursor."""
-        table = self._table()
-        return () if table is None else table.chosen
-
-    def text_to_copy(self) -> str:
-        """Return what ``y`` copies; for subclasses."""
-        return ""
-
     def on_mount(self) -> None:
         """Follow the store and start looking."""
         store = self.session.store
@@ -129,27 +88,18 @@ class FleetScreen(Screen[None]):
         self._show_latest()
         self._poll()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Remove what a read-only console must not do."""
-        if action == "command":
-            return any(command.id in parameters for command in self.commands)
-        return super().check_action(action, parameters)
-
-    async def action_command(self, command_id: str) -> None:
-        """Do a command, by its id."""
-        command = next((c for c in self.commands if c.id == command_id), None)
-        if command is None:
-            self.notify("The console is read-only.", severity="warning", markup=False)
-        elif issubclass(command, FleetCommand):
-            if command_id not in self._busy:
-                self._busy.add(command_id)
-                self._carry_out(command, tuple(self.subjects(command)))
-        else:
-            await self.run_action(command.action)
-
     def action_refresh_now(self) -> None:
         """Ask the fleet again at once."""
-        self._refresh()
+        if self._stands_still:
+            key = Freeze.shown_key(self.session.keys)
+            self.notify(f"The view is frozen; {key} lets it go on.", timeout=3, markup=False)
+        else:
+            self._refresh()
+
+    def look_again(self) -> None:
+        """Show what became of something that was done; a frozen view stays as it is."""
+        if not self._stands_still:
+            self._refresh()
 
     def action_freeze(self) -> None:
         """Freeze the view, or let it go on."""
@@ -157,39 +107,17 @@ class FleetScreen(Screen[None]):
         if store.is_frozen:
             store.thaw()
             self._poll()
-        else:
-            store.freeze()
-
-    def action_copy(self) -> None:
-        """Copy what is under the cursor."""
-        text = "".join(c for c in self.text_to_copy() if c.isprintable() or c in "\n\t")
-        if text:
-            self.app.copy_to_clipboard(text)
-            self.notify(f"Copied {len(text)} characters.", timeout=2, markup=False)
-        else:
-            self.notify("Nothing to copy here.", severity="warning", timeout=2, markup=False)
-
-    def action_help(self) -> None:
-        """Show all keys."""
-        from earthgazer_tui.screens.help import Help
-
-        self.app.push_screen(Help(self.title_text, self.commands, self._table()))
-
-    def action_back(self) -> None:
-        """Go back to the screen below."""
-        self.dismiss(None)
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.query_one(FilterBar).open()
-
-    @property
-    def title_text(self) -> str:
-        """Name of the screen, for people."""
-        return type(self).__name__.removesuffix("Screen")
+            return
+        store.freeze()
+        if self._is_loaded:
+            # What is on its way would change what is to stand still.
+            self.workers.cancel_group(self, "refresh")
 
     @on(FilterBar.Filtered)
     def _filtered(self) -> None:
+        for table in self.query(LineTable):
+            if table.all_matching:
+                table.clear_marks()
         self._refresh()
 
     @on(FilterBar.Left)
@@ -198,15 +126,10 @@ class FleetScreen(Screen[None]):
         if table is not None:
             table.focus()
 
-    def _table(self) -> LineTable[Any] | None:
-        if isinstance(self.focused, LineTable):
-            return self.focused
-        return next(iter(self.query(LineTable)), None)
-
-    def _footer_keys(self) -> Iterator[tuple[str, str]]:
-        for command in self.commands:
-            if command.in_footer:
-                yield command.shown_key(), command.title
+    @property
+    def _stands_still(self) -> bool:
+        """Whether the view is frozen; what was never shown is looked at once all the same."""
+        return self.session.store.is_frozen and self._is_loaded
 
     def _take_snapshot(self) -> None:
         if not self.is_active or self._show_timer is not None:
@@ -231,13 +154,17 @@ class FleetScreen(Screen[None]):
         if snapshot is None:
             return
         self.query_one(StatusHeader).show_state(header_state(snapshot, self.session, self.app.current_mode))
-        text, severity = banner_text(snapshot, self.NEEDS, self._trouble)
+        text, severity = banner_text(snapshot, self.NEEDS, self._trouble, self.WITHOUT_DATABASE)
         self.query_one(Banner).show_text(text, severity)
         services = [getattr(snapshot, name).state for name in self.NEEDS]
         self.query_one("#body").set_class(ServiceState.DOWN in services, "-stale")
 
     def _poll(self) -> None:
-        if self.is_active and not self._is_refreshing and not self.session.store.is_frozen:
+        if not self.is_active or self._is_refreshing:
+            return
+        if self._stands_still:
+            self._show_frame()
+        else:
             self._refresh()
 
     @work(exclusive=True, group="refresh")
@@ -247,6 +174,7 @@ class FleetScreen(Screen[None]):
         misread: FilterError | None = None
         try:
             await self.refresh_data()
+            self._is_loaded = True
         except FilterError as error:
             misread = error
         except FleetError as error:
@@ -265,11 +193,3 @@ class FleetScreen(Screen[None]):
             note.clear()
         else:
             note.show_reason(error.reason, self.query_one(FilterBar).cell_of(error.position))
-
-    @work(group="command")
-    async def _carry_out(self, command: type[FleetCommand[Any]], subjects: Sequence[Any]) -> None:
-        try:
-            if await carry_out(self, self.session.fleet, command(), subjects):
-                self._refresh()
-        finally:
-            self._busy.discard(command.id)

@@ -18,6 +18,7 @@ from earthgazer_tui.commands.command import Command
 from earthgazer_tui.fleet.models import CaptureRow, Freshness
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.capture_detail import CaptureDetailScreen
+from earthgazer_tui.screens.filter_help import CAPTURES, FilterHelp
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.freshness import FreshnessList
 from earthgazer_tui.widgets.histogram import ndvi_style
@@ -28,6 +29,9 @@ from earthgazer_tui.wording import mission_name, percent, short_date
 
 FRESHNESS_S = 5.0
 """Least seconds between two questions for freshness, which is dearer than the list and changes slowly."""
+
+MOST = 500
+"""Captures that are loaded at once."""
 
 
 def _sensed(row: CaptureRow) -> datetime:
@@ -54,7 +58,15 @@ def _ndvi(row: CaptureRow) -> Content:
 
 
 COLUMNS: tuple[Column[CaptureRow], ...] = (
-    Column("id", "#", 5, lambda row: str(row.capture_id), align="right", priority=4),
+    Column(
+        "id",
+        "#",
+        5,
+        lambda row: str(row.capture_id),
+        align="right",
+        sort_key=lambda row: row.capture_id,
+        priority=4,
+    ),
     Column(
         "location",
         "Location",
@@ -83,8 +95,23 @@ COLUMNS: tuple[Column[CaptureRow], ...] = (
     ),
     Column("stages", "Stages", BAR_WIDTH, lambda row: stage_bar(row.stages)),
     Column("ndvi", "NDVI", 6, _ndvi, align="right", sort_key=lambda row: row.ndvi_mean, sort_descending=True),
-    Column("valid", "Valid", 5, lambda row: percent(row.valid_percent), align="right"),
-    Column("outcome", "Now / outcome", None, _outcome, min_width=14, max_width=30),
+    Column(
+        "valid",
+        "Valid",
+        5,
+        lambda row: percent(row.valid_percent),
+        align="right",
+        sort_key=lambda row: row.valid_percent,
+    ),
+    Column(
+        "outcome",
+        "Now / outcome",
+        None,
+        _outcome,
+        sort_key=lambda row: row.activity or row.outcome,
+        min_width=14,
+        max_width=30,
+    ),
     Column("product", "Product", None, lambda row: row.product_id, min_width=30, priority=5),
 )
 
@@ -100,7 +127,12 @@ class CapturesScreen(FleetScreen):
         DiscoverCaptures,
     )
     NEEDS: ClassVar[tuple[str, ...]] = ("database",)
+    WITHOUT_DATABASE: ClassVar[str] = (
+        "captures are kept in one, so this is no fleet of EarthGazer's or only its broker"
+    )
     CAN_FILTER: ClassVar[bool] = True
+    FILTER_HINT: ClassVar[str] = "words  location:bonn  mission:landsat  cloud:<20  since:30d"
+    FILTER_HELP: ClassVar[FilterHelp] = CAPTURES
 
     _freshness_at = float("-inf")
     _places: Sequence[Freshness] | None = None
@@ -128,7 +160,8 @@ class CapturesScreen(FleetScreen):
 
     async def refresh_data(self) -> None:
         """Show captures that match the filter, and freshness when it is due."""
-        self._captures.show_rows(await self.session.fleet.captures(self.filter_text))
+        rows = await self.session.fleet.captures(self.filter_text, limit=MOST)
+        self._captures.show_rows(rows, is_cut=len(rows) >= MOST)
         if monotonic() >= self._freshness_at + FRESHNESS_S:
             self._places = await self.session.fleet.freshness()
             self._freshness_at = monotonic()

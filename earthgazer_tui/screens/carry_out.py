@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from textwrap import shorten
 from typing import Any
 
 from textual.screen import Screen
 
 from earthgazer_tui.commands.command import FleetCommand
+from earthgazer_tui.commands.question import Question
 from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.models import ActionResult
 from earthgazer_tui.fleet.protocol import Fleet
 from earthgazer_tui.screens.choose import Choose
 from earthgazer_tui.screens.confirm import Confirm
+from earthgazer_tui.screens.listening import run_listening
 from earthgazer_tui.screens.prompt import PromptDialog
 from earthgazer_tui.screens.replies import Replies
 
@@ -25,7 +28,11 @@ TOAST_WIDTH = 60
 
 
 async def carry_out(
-    screen: Screen[Any], fleet: Fleet, command: FleetCommand[Any], subjects: Sequence[Any]
+    screen: Screen[Any],
+    fleet: Fleet,
+    command: FleetCommand[Any],
+    subjects: Sequence[Any],
+    argument: str = "",
 ) -> bool:
     """Carry out a command and tell the operator what became of it; must run in a worker.
 
@@ -34,6 +41,7 @@ async def carry_out(
         fleet: The fleet that does it.
         command: The command.
         subjects: Rows chosen at the moment of the key press.
+        argument: What would be asked for otherwise; empty where it is to be asked for.
 
     Returns:
         Whether anything was done.
@@ -46,27 +54,74 @@ async def carry_out(
     if refusal:
         screen.notify(refusal, title=command.title, severity="warning", markup=False)
         return False
+    command.typed = argument
     if command.options:
-        chosen = await app.push_screen_wait(Choose(command.help(), command.options))
+        chosen = await _choose(screen, command, argument)
         if chosen is None:
             return False
         subjects = (chosen,)
+        argument = ""
     prompt = command.prompt(subjects)
     if prompt is not None:
-        typed = await app.push_screen_wait(PromptDialog(prompt))
+        complaint = prompt.check(argument) if argument else ""
+        if complaint:
+            screen.notify(complaint, title=command.title, severity="warning", markup=False)
+            return False
+        typed: str | None = argument or None
+        if typed is None:
+            typed = await app.push_screen_wait(PromptDialog(prompt))
         if typed is None:
             return False
         command.typed = typed
     try:
-        question = await command.ask(fleet, subjects)
+        question = _with_what_is_left(command, await command.ask(fleet, subjects))
         if question is not None and not await app.push_screen_wait(Confirm(question)):
             return False
+        if command.awaited(subjects):
+            await run_listening(
+                screen, fleet, command, subjects, lambda outcome: _tell_late(screen, command, outcome)
+            )
+            return True
         result = await command.run(fleet, subjects)
     except FleetError as error:
         screen.notify(str(error), title=command.title, severity="error", timeout=8, markup=False)
         return False
     await _tell(screen, command, result)
     return True
+
+
+def _tell_late(screen: Screen[Any], command: FleetCommand[Any], outcome: ActionResult | FleetError) -> None:
+    """Tell what became of a command whose dialog was closed, wherever the operator is by now."""
+    is_ok = isinstance(outcome, ActionResult) and outcome.is_ok
+    screen.app.notify(
+        outcome.summary if isinstance(outcome, ActionResult) else str(outcome),
+        title=command.title,
+        severity="information" if is_ok else "error",
+        timeout=8,
+        markup=False,
+    )
+
+
+async def _choose(screen: Screen[Any], command: FleetCommand[Any], argument: str) -> str | None:
+    """Return the value of one of a command's options: the one of that name, or as the operator chooses."""
+    if not argument:
+        return await screen.app.push_screen_wait(Choose(command.help(), command.options))
+    for option in command.options:
+        if argument.lower() in (option.value.lower(), option.key):
+            return option.value
+    known = ", ".join(option.value for option in command.options)
+    screen.notify(f"{argument!r} is none of {known}", title=command.title, severity="warning", markup=False)
+    return None
+
+
+def _with_what_is_left(command: FleetCommand[Any], question: Question | None) -> Question | None:
+    """Return the question with a note where all that matches was marked but only what is loaded is meant."""
+    matching = command.matching
+    if question is None or matching is None or command.does_all_matching:
+        return question
+    more = "others" if matching.total is None else f"{matching.total - matching.loaded} others"
+    note = f"Only the {matching.loaded} that are loaded; {more} match and stay as they are."
+    return replace(question, note=f"{note} {question.note}".rstrip())
 
 
 async def _tell(screen: Screen[Any], command: FleetCommand[Any], result: ActionResult) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -19,7 +20,9 @@ class CommandProvider(Provider):
         if isinstance(screen, FleetScreen):
             for command in screen.commands:
                 yield DiscoveryHit(
-                    command.title, partial(screen.action_command, command.id), help=_help(command)
+                    command.title,
+                    partial(screen.action_command, command.id),
+                    help=_help(command, screen.session.keys),
                 )
 
     async def search(self, query: str) -> Hits:
@@ -36,10 +39,10 @@ class CommandProvider(Provider):
                     matcher.highlight(command.title),
                     partial(screen.action_command, command.id),
                     text=command.title,
-                    help=_help(command),
+                    help=_help(command, screen.session.keys),
                 )
 
 
-def _help(command: type[Command]) -> str:
-    """Return a command's key and help."""
-    return f"{command.shown_key()} · {command.help()}"
+def _help(command: type[Command], keys: Mapping[str, str]) -> str:
+    """Return a command's key in force and its help."""
+    return f"{command.shown_key(keys)} · {command.help()}"

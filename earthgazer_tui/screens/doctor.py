@@ -13,11 +13,10 @@ from textual.content import Content
 from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command
-from earthgazer_tui.commands.doctor import LookAgain, OpenFinding
+from earthgazer_tui.commands.doctor import ApplyRemedy, LookAgain, OpenFinding
 from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.models import CheckProgress, Diagnosis, Finding, Severity
-from earthgazer_tui.screens.base import FleetScreen
-from earthgazer_tui.screens.findings import Findings
+from earthgazer_tui.screens.mending import MendingScreen
 from earthgazer_tui.state.session import Session
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.finding_facts import finding_facts, severity_mark
@@ -37,20 +36,24 @@ class FindingLine:
 
 
 COLUMNS: tuple[Column[FindingLine], ...] = (
-    Column("severity", "Severity", 10, lambda line: severity_mark(line.finding.severity)),
+    Column(
+        "severity", "Severity", 10, lambda line: severity_mark(line.finding.severity),
+        sort_key=lambda line: line.place,
+    ),
     Column(
         "subject", "What", None, lambda line: line.finding.subject,
         sort_key=lambda line: line.finding.subject, min_width=18, max_width=36,
     ),
+    Column("fix", "Key", 3, lambda line: Content.styled("F" if line.finding.remedy else "", "bold $accent")),
     Column("evidence", "Evidence", None, lambda line: line.finding.evidence, min_width=24),
 )  # fmt: skip
 
 
-class DoctorScreen(FleetScreen):
+class DoctorScreen(MendingScreen):
     """Looks once when it is first shown and then on demand; the finding under the cursor in full below."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "doctor.tcss"]
-    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (OpenFinding, LookAgain)
+    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (OpenFinding, ApplyRemedy, LookAgain)
     NEEDS: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, session: Session) -> None:
@@ -66,7 +69,6 @@ class DoctorScreen(FleetScreen):
             COLUMNS,
             key=lambda line: (line.place, line.finding.check, line.finding.subject),
             id="findings",
-            can_mark=False,
         )
         yield Lines(id="finding")
 
@@ -99,8 +101,13 @@ class DoctorScreen(FleetScreen):
             super().action_refresh_now()
 
     def subjects(self, command: type[Command]) -> Sequence[Any]:
-        """Return the finding under the cursor."""
+        """Return the chosen findings."""
         return [line.finding for line in self._findings.chosen]
+
+    def look_again(self) -> None:
+        """Look again after something was mended."""
+        self._is_wanted = True
+        super().look_again()
 
     def action_open_row(self) -> None:
         """Open the row under the cursor."""
@@ -108,8 +115,7 @@ class DoctorScreen(FleetScreen):
 
     def text_to_copy(self) -> str:
         """Return what mends the finding under the cursor."""
-        line = self._findings.cursor_row
-        return "" if line is None else line.finding.fix
+        return "\n".join(line.finding.fix for line in self._findings.chosen)
 
     def _show_progress(self, progress: CheckProgress) -> None:
         self.query_one("#progress", Lines).show(
@@ -131,7 +137,7 @@ class DoctorScreen(FleetScreen):
     @on(LineTable.Opened, "#findings")
     def _open(self, event: LineTable.Opened) -> None:
         finding = event.row.finding
-        self.app.push_screen(Findings(finding.subject, [finding], ""))
+        self.show_findings(finding.subject, [finding], "")
 
     @property
     def _findings(self) -> LineTable[FindingLine]:

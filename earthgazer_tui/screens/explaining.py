@@ -6,17 +6,15 @@ from textual import work
 
 from earthgazer_tui.commands.doctor import ExplainTask
 from earthgazer_tui.fleet.errors import FleetError
-from earthgazer_tui.screens.base import FleetScreen
+from earthgazer_tui.screens.mending import MendingScreen
 
 
-class ExplainingScreen(FleetScreen):
+class ExplainingScreen(MendingScreen):
     """Base of the screens that have :class:`ExplainTask`; its subjects are tasks."""
 
     @work(group="explain", exclusive=True)
     async def action_explain(self) -> None:
         """Ask why the first of the chosen tasks is not done, and show it."""
-        from earthgazer_tui.screens.findings import Findings
-
         tasks = self.subjects(ExplainTask)
         if not tasks:
             self.notify("Nothing is chosen.", title="Why", severity="warning", markup=False)
@@ -30,4 +28,4 @@ class ExplainingScreen(FleetScreen):
             return
         if self.is_active:
             healthy = "Nothing is wrong: it ended well."
-            self.app.push_screen(Findings(f"Task {task_id}", findings, healthy))
+            self.show_findings(f"Task {task_id}", findings, healthy)

@@ -17,12 +17,16 @@ from earthgazer_tui.commands.doctor import ExplainTask
 from earthgazer_tui.commands.failed import DismissTasks, OpenTask, RetryTasks, RevokeTasks, TerminateTasks
 from earthgazer_tui.fleet.models import TaskRow
 from earthgazer_tui.screens.explaining import ExplainingScreen
+from earthgazer_tui.screens.filter_help import TASKS, FilterHelp
 from earthgazer_tui.screens.task_detail import TaskDetailScreen
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.lines import Lines
 from earthgazer_tui.widgets.task_facts import about
 from earthgazer_tui.wording import clock, leaf_name
+
+MOST = 500
+"""Failures that are loaded at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,19 @@ COLUMNS: tuple[Column[FailedLine], ...] = (
         max_width=26,
     ),
     Column("capture", "Capt", 4, _capture, align="right", sort_key=lambda line: line.task.capture_id),
-    Column("attempt", "Try", 3, lambda line: str(line.task.attempt), align="right"),
+    Column(
+        "attempt",
+        "Try",
+        3,
+        lambda line: str(line.task.attempt),
+        align="right",
+        sort_key=lambda line: line.task.attempt,
+        sort_descending=True,
+    ),
     Column(
         "error", "Error", None, _error, sort_key=lambda line: line.task.error_type, min_width=16, max_width=28
     ),
-    Column("message", "Message", None, _message, min_width=20),
+    Column("message", "Message", None, _message, sort_key=lambda line: line.task.error_message, min_width=20),
 )
 
 
@@ -89,8 +101,12 @@ class FailedScreen(ExplainingScreen):
         TerminateTasks,
     )
     NEEDS: ClassVar[tuple[str, ...]] = ("database",)
+    WITHOUT_DATABASE: ClassVar[str] = (
+        "these are the failures that events told of since the console was started"
+    )
     CAN_FILTER: ClassVar[bool] = True
     FILTER_HINT: ClassVar[str] = "words  name:ndvi  error:timeout  capture:7  since:2h  -worker:cpu2"
+    FILTER_HELP: ClassVar[FilterHelp] = TASKS
 
     def compose_body(self) -> ComposeResult:
         """Make the list and the pane below it."""
@@ -103,9 +119,13 @@ class FailedScreen(ExplainingScreen):
 
     async def refresh_data(self) -> None:
         """Show the failures that match the filter."""
-        tasks = await self.session.fleet.failed(self.filter_text)
+        tasks = await self.session.fleet.failed(self.filter_text, limit=MOST)
         now = datetime.now(UTC)
-        self._failed.show_rows([FailedLine(task, clock(task.at, now)) for task in tasks])
+        snapshot = self.session.store.snapshot
+        is_cut = len(tasks) >= MOST
+        counted = snapshot.badges.failed if is_cut and snapshot is not None and not self.filter_text else None
+        lines = [FailedLine(task, clock(task.at, now)) for task in tasks]
+        self._failed.show_rows(lines, total=counted, is_cut=is_cut)
         self._show_about()
 
     def subjects(self, command: type[Command]) -> Sequence[Any]:

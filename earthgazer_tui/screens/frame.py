@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from earthgazer_tui.commands.common import MODES
 from earthgazer_tui.fleet.models import ServiceState, Snapshot
 from earthgazer_tui.state.session import Session
+from earthgazer_tui.widgets.queue_cells import coarse
 from earthgazer_tui.widgets.status_header import HeaderState, Tab
 from earthgazer_tui.wording import clock
 
@@ -24,32 +26,36 @@ def header_state(snapshot: Snapshot, session: Session, mode: str) -> HeaderState
         flags.append("READ-ONLY")
     frozen_at = session.store.frozen_at
     if frozen_at is not None:
-        flags.append(f"FROZEN {clock(frozen_at, frozen_at)} UTC")
+        flags.append(f"FROZEN {coarse((datetime.now(UTC) - frozen_at).total_seconds())}")
     return HeaderState(
         context=snapshot.context,
+        colour=session.colour,
         flags=tuple(flags),
         services=(("broker", snapshot.broker.state.value), ("database", snapshot.database.state.value)),
         tabs=tuple(
             Tab(
-                key=command.key,
+                key=command.shown_key(session.keys),
                 title=command.title,
                 short=command.short,
                 count=getattr(snapshot.badges, command.mode, None),
                 is_current=command.mode == mode,
-                is_alarming=command.mode in ("failed", "doctor"),
+                is_alarming=command.mode in ("failed", "schedule", "doctor"),
             )
             for command in MODES
         ),
     )
 
 
-def banner_text(snapshot: Snapshot, needs: Sequence[str], trouble: str) -> tuple[str, str]:
+def banner_text(
+    snapshot: Snapshot, needs: Sequence[str], trouble: str, without_database: str = ""
+) -> tuple[str, str]:
     """Return (text, severity) of the banner; an empty text where all is well.
 
     Args:
         snapshot: The fleet.
         needs: Services that the screen lives on.
         trouble: Why the screen's last question failed; empty where it didn't.
+        without_database: What the screen shows where there is no database; empty for nothing.
     """
     lines = []
     for name in ("broker", "database"):
@@ -61,6 +67,9 @@ def banner_text(snapshot: Snapshot, needs: Sequence[str], trouble: str) -> tuple
     if lines:
         return "\n".join(lines), "error"
     absent = [name for name in needs if getattr(snapshot, name).state is ServiceState.ABSENT]
+    if absent == ["database"]:
+        what = without_database or "there is nothing to show here"
+        return f"No database is configured: {what}.", "warning"
     if absent:
         return f"No {absent[0]} is configured: there is nothing to show here.", "warning"
     connecting = [name for name in needs if getattr(snapshot, name).state is ServiceState.CONNECTING]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any, ClassVar
 
@@ -15,9 +15,15 @@ from textual.widgets import Static
 
 from earthgazer_tui.commands.command import Command
 from earthgazer_tui.commands.common import COMMON, MODES
+from earthgazer_tui.commands.line import names_of
+from earthgazer_tui.key_names import key_name
+from earthgazer_tui.screens.commanding import CommandingScreen
+from earthgazer_tui.state.config_directory import config_directory
+from earthgazer_tui.state.keymap import FILE_NAME
 from earthgazer_tui.widgets.line_table import LineTable
+from earthgazer_tui.wording import counted
 
-KEY_CELLS = 10
+KEY_CELLS = 12
 MAX_CELLS = 84
 FRAME_CELLS = 8
 """Border, padding and scrollbar."""
@@ -31,12 +37,9 @@ class Help(ModalScreen[None]):
         Binding("escape,q,question_mark", "leave", "Close", id="help.leave", tooltip="Close the help"),
     ]
 
-    def __init__(
-        self, title: str, commands: Sequence[type[Command]], table: LineTable[Any] | None = None
-    ) -> None:
+    def __init__(self, screen: CommandingScreen, table: LineTable[Any] | None = None) -> None:
         super().__init__()
-        self.title_text = title
-        self.commands = tuple(commands)
+        self.of = screen
         self.table = table
 
     def compose(self) -> ComposeResult:
@@ -55,38 +58,57 @@ class Help(ModalScreen[None]):
         self.dismiss(None)
 
     def _text(self) -> Content:
-        room = min(MAX_CELLS, self.app.size.width - 2) - FRAME_CELLS - KEY_CELLS - 3
-        own = [command for command in self.commands if command not in (*COMMON, *MODES)]
+        screen = self.of
+        commands = screen.commands
+        own = [command for command in commands if command not in (*COMMON, *MODES)]
+        named = [command for command in COMMON if not command.key]
         groups: list[tuple[str, list[Content]]] = [
-            (self.title_text, [_command_line(command, room) for command in own]),
-            ("Rows", list(self._table_lines(room))),
-            ("Everywhere", [_command_line(command, room) for command in COMMON]),
-            ("Screens", [_command_line(command, room) for command in MODES]),
+            (screen.title_text, [self._command(one) for one in own if not one.changes_world]),
+            ("Changes the world", [self._command(one) for one in own if one.changes_world]),
+            ("Rows", list(self._table_lines())),
+            ("Filter", [self._line(*pair) for pair in screen.FILTER_HELP] if screen.CAN_FILTER else []),
+            ("Everywhere", [self._command(one) for one in COMMON if one.key]),
+            ("In the command line", [self._command(one, ":" + names_of(one)[0]) for one in named]),
+            ("Screens", [self._command(command) for command in MODES]),
         ]
         blocks = [
             Content("\n").join([Content.styled(title, "bold $primary"), *lines])
             for title, lines in groups
             if lines
         ]
-        blocks.append(Content.styled("Lower case looks; UPPER CASE changes the world.", "$text-muted"))
+        blocks.append(Content.styled("\n".join(wrap(self._note(), self._room + KEY_CELLS)), "$text-muted"))
         return Content("\n\n").join(blocks)
 
-    def _table_lines(self, room: int) -> Iterable[Content]:
-        if self.table is None:
+    @property
+    def _room(self) -> int:
+        """Cells beside a key."""
+        return min(MAX_CELLS, self.app.size.width - 2) - FRAME_CELLS - KEY_CELLS - 3
+
+    def _note(self) -> str:
+        removed = len(self.of.command_classes()) - len(self.of.commands)
+        notes = ["Lower case looks; UPPER CASE changes the world."]
+        if removed:
+            notes = [f"Read-only: {counted(removed, 'command')} that would change something removed."]
+        notes.append(f"Keys of your own: {config_directory() / FILE_NAME}; earthgazer-tui --keys prints all.")
+        return " ".join(notes)
+
+    def _table_lines(self) -> Iterator[Content]:
+        table = self.table
+        if table is None:
             return
-        for binding in self.table.BINDINGS:
-            if isinstance(binding, Binding):
-                yield _line(binding.key.replace(",", " ").replace("ctrl+", "^"), binding.tooltip, room)
+        for binding in table.BINDINGS:
+            if isinstance(binding, Binding) and (table.can_mark or "mark" not in binding.action):
+                keys = self.of.session.keys.get(binding.id or "", binding.key).split(",")
+                yield self._line(" ".join(dict.fromkeys(key_name(key) for key in keys)), binding.tooltip)
 
+    def _command(self, command: type[Command], name: str = "") -> Content:
+        """Return a command's key in force and its help, the key marked where it changes the world."""
+        shown = name or command.shown_key(self.of.session.keys)
+        return self._line(shown, command.help(), is_changing=command.changes_world)
 
-def _command_line(command: type[Command], room: int) -> Content:
-    """Return a command's key and help, the key marked where it changes the world."""
-    return _line(command.shown_key(), command.help(), room, is_changing=command.changes_world)
-
-
-def _line(keys: str, text: str, room: int, *, is_changing: bool = False) -> Content:
-    """Return a key and its help, wrapped to ``room`` cells beside the key."""
-    key = Content.styled(keys.ljust(KEY_CELLS), "bold $warning" if is_changing else "bold")
-    first, *others = wrap(text, max(20, room)) or [""]
-    indent = " " * (KEY_CELLS + 3)
-    return Content.assemble("  ", key, " ", "\n".join([first, *(indent + line for line in others)]))
+    def _line(self, keys: str, text: str, *, is_changing: bool = False) -> Content:
+        """Return a key and its help, wrapped beside the key."""
+        key = Content.styled(keys.ljust(KEY_CELLS), "bold $warning" if is_changing else "bold")
+        first, *others = wrap(text, max(20, self._room)) or [""]
+        indent = " " * (KEY_CELLS + 3)
+        return Content.assemble("  ", key, " ", "\n".join([first, *(indent + line for line in others)]))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.types import CSSPathType
@@ -16,26 +16,34 @@ from earthgazer_tui.commands.command import Command
 from earthgazer_tui.commands.history import (
     LongerSpan,
     NextHistoryView,
+    NextMeasure,
     NextSpan,
+    OtherSpan,
     PreviousHistoryView,
     ShorterSpan,
 )
+from earthgazer_tui.commands.question import Prompt
 from earthgazer_tui.fleet.models import History, HistoryGroup, OperatorAction
 from earthgazer_tui.screens.base import FleetScreen
+from earthgazer_tui.screens.prompt import PromptDialog
 from earthgazer_tui.state.session import Session
 from earthgazer_tui.widgets.column import Column
+from earthgazer_tui.widgets.history_plot import HistoryPlot, Measure
 from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.lines import Lines
 from earthgazer_tui.widgets.task_mark import short_task_name
-from earthgazer_tui.widgets.throughput_plot import ThroughputPlot
-from earthgazer_tui.wording import clock, percent, span
+from earthgazer_tui.wording import clock, percent, seconds_of, span
 
 SPANS = (
-    ("1 h", timedelta(hours=1)),
-    ("24 h", timedelta(hours=24)),
-    ("7 d", timedelta(days=7)),
-    ("30 d", timedelta(days=30)),
+    ("1h", timedelta(hours=1)),
+    ("6h", timedelta(hours=6)),
+    ("24h", timedelta(hours=24)),
+    ("7d", timedelta(days=7)),
+    ("30d", timedelta(days=30)),
+    ("90d", timedelta(days=90)),
 )
+FIRST_SPAN = 2
+LONGEST = timedelta(days=3660)
 VIEWS = (("task", "by task"), ("queue", "by queue"), ("actions", "what operators did"))
 AGAIN_S = 5.0
 """Least seconds between two countings."""
@@ -95,17 +103,26 @@ GROUP_COLUMNS: tuple[Column[HistoryGroup], ...] = (
 
 OUTCOMES = {"done": "$success", "refused": "$warning", "failed": "bold $error"}
 ACTION_COLUMNS: tuple[Column[ActionLine], ...] = (
-    Column("at", "When (UTC)", 11, lambda line: line.at),
+    Column(
+        "at", "When (UTC)", 11, lambda line: line.at, sort_key=lambda line: line.action.at,
+        sort_descending=True,
+    ),
     Column(
         "who", "Who", None, lambda line: line.action.who, sort_key=lambda line: line.action.who,
         min_width=8, max_width=14,
     ),
-    Column("origin", "From", None, lambda line: line.action.origin, min_width=10, max_width=26, priority=1),
+    Column(
+        "origin", "From", None, lambda line: line.action.origin, sort_key=lambda line: line.action.origin,
+        min_width=10, max_width=26, priority=1,
+    ),
     Column(
         "action", "Did", None, lambda line: line.action.action, sort_key=lambda line: line.action.action,
         min_width=15, max_width=20,
     ),
-    Column("target", "To", None, lambda line: line.action.target, min_width=16),
+    Column(
+        "target", "To", None, lambda line: line.action.target, sort_key=lambda line: line.action.target,
+        min_width=16,
+    ),
     Column(
         "outcome", "Outcome", 8,
         lambda line: Content.styled(line.action.outcome, OUTCOMES.get(line.action.outcome, "$warning")),
@@ -116,25 +133,31 @@ ACTION_COLUMNS: tuple[Column[ActionLine], ...] = (
 
 
 class HistoryScreen(FleetScreen):
-    """Counts, failures and times with a plot of the throughput below; and the audit."""
+    """Counts, failures and times with a plot of a measure below; and the audit."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "history.tcss"]
     OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
         NextHistoryView,
         PreviousHistoryView,
+        NextMeasure,
         NextSpan,
+        OtherSpan,
         ShorterSpan,
         LongerSpan,
     )
     NEEDS: ClassVar[tuple[str, ...]] = ("database",)
+    WITHOUT_DATABASE: ClassVar[str] = (
+        "what ran is not known; the actions (tab) are those of this user's audit file"
+    )
     CAN_FILTER: ClassVar[bool] = True
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.view = 0
-        self.span_index = 1
+        self.span_index = FIRST_SPAN
+        self.own_span: timedelta | None = None
         self._history: History | None = None
-        self._counted: tuple[int, int] | None = None
+        self._counted: tuple[int, timedelta, bool] | None = None
         self._next_count_at = 0.0
 
     def compose_body(self) -> ComposeResult:
@@ -147,7 +170,7 @@ class HistoryScreen(FleetScreen):
             id="groups",
             can_mark=False,
         )
-        yield ThroughputPlot()
+        yield HistoryPlot()
         yield LineTable(
             ACTION_COLUMNS,
             key=lambda line: line.action.number,
@@ -170,14 +193,25 @@ class HistoryScreen(FleetScreen):
             self._actions.show_rows([ActionLine(action, clock(action.at, now)) for action in found])
             self._show_action()
             return
-        wanted = (self.view, self.span_index)
+        wanted = (self.view, self.span, self._needs_times)
         if wanted != self._counted or monotonic() >= self._next_count_at:
             began = monotonic()
-            self._history = await self.session.fleet.history(SPANS[wanted[1]][1], VIEWS[wanted[0]][0])
+            self._history = await self.session.fleet.history(
+                wanted[1], VIEWS[wanted[0]][0], with_times=wanted[2]
+            )
             self._counted = wanted
             self._next_count_at = monotonic() + max(AGAIN_S, AGAIN_TIMES * (monotonic() - began))
-        if (self.view, self.span_index) == wanted:
+        if (self.view, self.span, self._needs_times) == wanted:
             self._show_groups()
+
+    @property
+    def _needs_times(self) -> bool:
+        return self.query_one(HistoryPlot).measure in (Measure.RUN_TIME, Measure.WAIT_TIME)
+
+    @property
+    def span(self) -> timedelta:
+        """What is looked at: a span of one's own, or one of the usual ones."""
+        return self.own_span or SPANS[self.span_index][1]
 
     def action_refresh_now(self) -> None:
         """Count again at once."""
@@ -191,10 +225,34 @@ class HistoryScreen(FleetScreen):
         self._refresh()
 
     def action_next_span(self, by: int, is_round: bool = False) -> None:
-        """Look at a longer or a shorter span."""
+        """Look at a longer or a shorter one of the usual spans."""
+        self.own_span = None
         index = self.span_index + by
         self.span_index = index % len(SPANS) if is_round else max(0, min(index, len(SPANS) - 1))
         self._show_views_line()
+        self._refresh()
+
+    @work(group="span", exclusive=True)
+    async def action_other_span(self, text: str = "") -> None:
+        """Look at a span of any length; ask for it where none is given."""
+        complaint = _complaint(text) if text else ""
+        if complaint:
+            self.notify(complaint, title="Span", severity="warning", markup=False)
+            return
+        if not text:
+            prompt = Prompt("How far back?", (), "36h", "90m, 36h or 45d", _complaint)
+            typed = await self.app.push_screen_wait(PromptDialog(prompt))
+            text = typed or ""
+        if text:
+            self.own_span = timedelta(seconds=seconds_of(text))
+            self._show_views_line()
+            self._refresh()
+
+    def action_next_measure(self) -> None:
+        """Draw the next measure."""
+        plot, measures = self.query_one(HistoryPlot), list(Measure)
+        plot.measure = measures[(measures.index(plot.measure) + 1) % len(measures)]
+        self._show_plot()
         self._refresh()
 
     def text_to_copy(self) -> str:
@@ -216,9 +274,14 @@ class HistoryScreen(FleetScreen):
             for place, (_, title) in enumerate(VIEWS)
         ]
         spans = [
-            (f" {title} ", "bold reverse" if place == self.span_index else "$text-muted")
+            (
+                f" {title} ",
+                "bold reverse" if place == self.span_index and not self.own_span else "$text-muted",
+            )
             for place, (title, _) in enumerate(SPANS)
         ]
+        if self.own_span:
+            spans.insert(0, (f" {span(self.own_span.total_seconds())} ", "bold reverse"))
         shown = Content.assemble(*views)
         if VIEWS[self.view][0] != "actions":
             shown = Content.assemble(shown, ("   last", "$text-muted"), *spans)
@@ -236,8 +299,11 @@ class HistoryScreen(FleetScreen):
 
     @on(LineTable.CursorMoved, "#groups")
     def _show_plot(self) -> None:
-        group, history = self._groups.cursor_row, self._history
-        self.query_one(ThroughputPlot).shown = None if group is None or history is None else (history, group)
+        group, history, counted = self._groups.cursor_row, self._history, self._counted
+        is_counted = counted is not None and (counted[2] or not self._needs_times)
+        plot = self.query_one(HistoryPlot)
+        plot.is_counting = not is_counted
+        plot.shown = None if group is None or history is None or not is_counted else (history, group)
 
     @on(LineTable.CursorMoved, "#actions")
     def _show_action(self) -> None:
@@ -268,3 +334,12 @@ def _full(action: OperatorAction) -> Content:
         Content.assemble(("  detail  ", "$text-muted"), action.detail or "–"),
     ]
     return Content("\n").join(lines)
+
+
+def _complaint(text: str) -> str:
+    """Return why that is no span; empty where it is one."""
+    try:
+        seconds = seconds_of(text)
+    except ValueError as error:
+        return str(error)
+    return "" if 60 <= seconds <= LONGEST.total_seconds() else "between a minute and ten years"

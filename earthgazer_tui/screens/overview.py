@@ -32,12 +32,37 @@ MAX_ALERTS = 4
 MAX_QUEUES = 6
 
 TASK_COLUMNS: tuple[Column[TaskRow], ...] = (
-    Column("at", "Time", 8, lambda task: f"{task.at:%H:%M:%S}"),
-    Column("state", "State", 10, lambda task: task_mark(task.state)),
-    Column("name", "Task", None, lambda task: short_task_name(task.name), min_width=18, max_width=44),
+    Column(
+        "at",
+        "Time",
+        8,
+        lambda task: f"{task.at:%H:%M:%S}",
+        sort_key=lambda task: task.at,
+        sort_descending=True,
+    ),
+    Column("state", "State", 10, lambda task: task_mark(task.state), sort_key=lambda task: task.state),
+    Column(
+        "name",
+        "Task",
+        None,
+        lambda task: short_task_name(task.name),
+        sort_key=lambda task: task.name,
+        min_width=18,
+        max_width=44,
+    ),
     Column("capture", "Capt", 5, lambda task: str(task.capture_id or ""), align="right", priority=2),
-    Column("runtime", "Took", 6, lambda task: span(task.runtime_s) if task.runtime_s else "", align="right"),
-    Column("worker", "Worker", 14, lambda task: task.worker or "", priority=1),
+    Column(
+        "runtime",
+        "Took",
+        6,
+        lambda task: span(task.runtime_s) if task.runtime_s else "",
+        align="right",
+        sort_key=lambda task: task.runtime_s,
+        sort_descending=True,
+    ),
+    Column(
+        "worker", "Worker", 14, lambda task: task.worker or "", sort_key=lambda task: task.worker, priority=1
+    ),
     Column("error", "Said", None, lambda task: task.error_message or "", min_width=20, priority=3),
 )
 
@@ -117,6 +142,6 @@ class OverviewScreen(FleetScreen):
 
 def _busiest(queues: tuple[QueueDepth, ...]) -> list[QueueDepth]:
     """Return the queues to show, in their order: those with something in them before empty ones."""
-    ranked = sorted(queues, key=lambda queue: -(queue.depth + queue.unacked))[:MAX_QUEUES]
+    ranked = sorted(queues, key=lambda queue: -(queue.depth + (queue.unacked or 0)))[:MAX_QUEUES]
     kept = {queue.name for queue in ranked}
     return [queue for queue in queues if queue.name in kept]

@@ -21,7 +21,7 @@ def summary_lines(snapshot: Snapshot, width: int) -> Content:
     failed_style = "bold $error" if failed else "$text-muted" if failed is None else "$success"
     running = sum(worker.active for worker in snapshot.workers)
     waiting = sum(queue.depth for queue in snapshot.queues)
-    held = sum(queue.unacked for queue in snapshot.queues)
+    held = sum(queue.unacked or 0 for queue in snapshot.queues)
     oldest = "" if counters.oldest_waiting_s is None else f", oldest {span(counters.oldest_waiting_s)}"
     half = max(38, min(60, width // 2))
     trend = Content.styled("–", "$text-muted")

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.events import Resize
 from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command
-from earthgazer_tui.fleet.models import QueueDepth, Snapshot
+from earthgazer_tui.commands.queues import (
+    MoveAll,
+    OpenQueue,
+    PauseQueue,
+    PurgeQueue,
+    QueueChoice,
+    ResumeQueue,
+)
+from earthgazer_tui.fleet.models import QueueDepth, QueueHour, Snapshot
 from earthgazer_tui.screens.base import FleetScreen
+from earthgazer_tui.screens.queue_detail import QueueDetailScreen
 from earthgazer_tui.widgets import queue_cells as cells
 from earthgazer_tui.widgets.column import Column
+from earthgazer_tui.widgets.depth_plot import DepthPlot
 from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.lines import Lines
-from earthgazer_tui.widgets.sparkline import sparkline
-from earthgazer_tui.wording import span
+from earthgazer_tui.widgets.queue_facts import queue_facts
 
-BAR_CELLS = 24
+TALL = 34
+"""Lines from which the last hour is a plot rather than a row of bars."""
 
 COLUMNS: tuple[Column[QueueDepth], ...] = (
     Column("name", "Queue", None, lambda queue: queue.name, sort_key=lambda queue: queue.name, max_width=30),
@@ -36,27 +48,46 @@ COLUMNS: tuple[Column[QueueDepth], ...] = (
         "unacked",
         "Held",
         5,
-        lambda queue: str(queue.unacked),
+        cells.held_cell,
         align="right",
         sort_key=lambda queue: queue.unacked,
         sort_descending=True,
     ),
-    Column("oldest", "Oldest", 9, cells.oldest_cell, align="right"),
+    Column(
+        "oldest",
+        "Oldest",
+        9,
+        cells.oldest_cell,
+        align="right",
+        sort_key=lambda queue: queue.oldest_unacked_s,
+        sort_descending=True,
+    ),
+    Column("timed", "ETA", 3, lambda queue: str(queue.timed or "–"), align="right", priority=1),
     Column("consumers", "Consumers", 9, cells.consumers_cell, align="right"),
     Column("in", "In/s", 5, lambda queue: cells.rate(queue.in_rate), align="right"),
     Column("out", "Out/s", 5, lambda queue: cells.rate(queue.out_rate), align="right"),
     Column("drain", "Drains in", 9, cells.drain_cell, align="right"),
-    Column("priorities", "By priority", None, cells.priorities_cell, min_width=24, priority=2),
-    Column("trend", "Last minutes", cells.TREND_CELLS, cells.trend_cell, priority=1),
+    Column("priorities", "By priority", None, cells.priorities_cell, min_width=24, priority=3),
+    Column("trend", "Last minutes", cells.TREND_CELLS, cells.trend_cell, priority=2),
 )
 
 
 class QueuesScreen(FleetScreen):
-    """All queues, and below them more of the one under the cursor."""
+    """All queues, and below them more of the one under the cursor; enter looks into it."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "queues.tcss"]
-    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = ()
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012 - Textual declares it so
+    OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
+        OpenQueue,
+        PauseQueue,
+        ResumeQueue,
+        MoveAll,
+        PurgeQueue,
+    )
     SNAPSHOT_S: ClassVar[float] = 1.5
+
+    hour: QueueHour | None = None
+    """The last hour of the queue under the cursor."""
 
     def compose_body(self) -> ComposeResult:
         """Make the list and the details."""
@@ -68,15 +99,39 @@ class QueuesScreen(FleetScreen):
             can_mark=False,
         )
         yield Lines(id="queue")
+        yield DepthPlot()
 
     def on_mount(self) -> None:
         """Put the list at hand."""
         self._queues.focus()
 
+    def on_resize(self, event: Resize) -> None:
+        """Draw for the new size."""
+        self._show_queue()
+
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Show the queues."""
         self._queues.show_rows(snapshot.queues)
         self._show_queue()
+
+    async def refresh_data(self) -> None:
+        """Ask for the last hour of the queue under the cursor."""
+        queue = self._queues.cursor_row
+        if queue is not None:
+            self.hour = await self.session.fleet.queue_hour(queue.name)
+            self._show_queue()
+
+    def subjects(self, command: type[Command]) -> Sequence[Any]:
+        """Return the queue under the cursor."""
+        queue = self._queues.cursor_row
+        if queue is None:
+            return ()
+        others = tuple(one.name for one in self._queues.rows if one.name != queue.name)
+        return (QueueChoice(queue.name, queue, others),)
+
+    def action_open_row(self) -> None:
+        """Look into the queue under the cursor."""
+        self._queues.action_open()
 
     def text_to_copy(self) -> str:
         """Return the name of the queue under the cursor."""
@@ -84,52 +139,27 @@ class QueuesScreen(FleetScreen):
         return "" if queue is None else queue.name
 
     @on(LineTable.CursorMoved, "#queues")
+    def _look_at_queue(self) -> None:
+        self._show_queue()
+        self._poll()
+
     def _show_queue(self) -> None:
-        queue = self._queues.cursor_row
+        queue, snapshot = self._queues.cursor_row, self.session.store.snapshot
+        plot, lines = self.query_one(DepthPlot), self.query_one("#queue", Lines)
+        if queue is None or snapshot is None:
+            lines.show(Content(""))
+            plot.hour = None
+            return
+        hour = self.hour if self.hour is not None and self.hour.queue == queue.name else None
+        is_tall = self.size.height >= TALL
         width = max(20, self.size.width - 4)
-        self.query_one("#queue", Lines).show(Content("") if queue is None else details(queue, width))
+        lines.show(queue_facts(queue, hour, snapshot.taken_at, width, with_trend=not is_tall))
+        plot.hour = hour if is_tall else None
+
+    @on(LineTable.Opened, "#queues")
+    def _open(self, event: LineTable.Opened) -> None:
+        self.app.push_screen(QueueDetailScreen(self.session, event.row.name))
 
     @property
     def _queues(self) -> LineTable[QueueDepth]:
         return self.query_one("#queues", LineTable)
-
-
-def details(queue: QueueDepth, width: int) -> Content:
-    """Return what there is to know of one queue, for ``width`` cells."""
-    lines = [Content.styled(queue.name, "bold $primary")]
-    most = max((n for _, n in queue.by_priority), default=0) or 1
-    for step, n in queue.by_priority:
-        bar = "█" * max(1 if n else 0, round(n / most * BAR_CELLS))
-        urgency = " most urgent" if step == 0 and len(queue.by_priority) > 1 else ""
-        lines.append(
-            Content.assemble(
-                (f"  priority {step}  ", "$text-muted"),
-                f"{n:>7} ",
-                (bar, "$primary"),
-                (urgency, "$text-muted"),
-            )
-        )
-    if queue.unacked:
-        oldest = (
-            ""
-            if queue.oldest_unacked_s is None
-            else f", the oldest for {cells.coarse(queue.oldest_unacked_s)}"
-        )
-        lines.append(
-            Content(
-                f"  held        {queue.unacked:>7} by workers{oldest}; "
-                f"given away after {span(queue.visibility_timeout_s)}"
-            )
-        )
-    if queue.consumers == 0:
-        what = "nobody takes what waits here" if queue.depth else "what comes will wait"
-        lines.append(Content.styled(f"  ! no worker consumes this queue: {what}", "bold $error"))
-    if any(queue.history):
-        trend = sparkline(queue.history, width - 2)
-        lines.append(Content.assemble("  ", (trend, "$primary")))
-        lines.append(
-            Content.styled(
-                f"  depth over {span(len(queue.history))}, at most {max(queue.history)}", "$text-muted"
-            )
-        )
-    return Content("\n").join(lines)

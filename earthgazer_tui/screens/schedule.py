@@ -83,8 +83,11 @@ COLUMNS: tuple[Column[ScheduleLine], ...] = (
         "last", "Last (UTC)", 11, lambda line: line.last, sort_key=lambda line: line.entry.last_run_at,
         sort_descending=True,
     ),
-    Column("outcome", "Outcome", None, _outcome, min_width=13),
-    Column("runs", "Runs", 6, lambda line: str(line.entry.total_runs), align="right", priority=1),
+    Column("outcome", "Outcome", None, _outcome, sort_key=lambda line: line.entry.last_state, min_width=13),
+    Column(
+        "runs", "Runs", 6, lambda line: str(line.entry.total_runs), align="right",
+        sort_key=lambda line: line.entry.total_runs, sort_descending=True, priority=1,
+    ),
     Column(
         "task", "Task", None, lambda line: short_task_name(line.entry.task), min_width=16, max_width=34,
         priority=2,
@@ -103,6 +106,7 @@ class ScheduleScreen(FleetScreen):
         ChangeInterval,
     )
     NEEDS: ClassVar[tuple[str, ...]] = ("database",)
+    WITHOUT_DATABASE: ClassVar[str] = "beat keeps another schedule, which nobody but beat can read"
 
     def compose_body(self) -> ComposeResult:
         """Make the list and the pane below it."""

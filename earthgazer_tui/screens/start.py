@@ -28,10 +28,20 @@ class StartScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+q", "app.leave", "Quit", id="start.quit", tooltip="Quit"),
         Binding("r", "app.start_again", "Try again", id="start.again", tooltip="Try to start again"),
+        Binding("c", "app.switch_context", "Fleets", id="start.context", tooltip="Choose another fleet"),
+        Binding("escape", "app.go_back", "Back", id="start.back", tooltip="Back to the fleet before"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "", back_to: str = "") -> None:
+        """Take what is started.
+
+        Args:
+            name: Name of the fleet; empty where it has none.
+            back_to: Name of the fleet that escape goes back to; empty where there is none.
+        """
         super().__init__()
+        self.fleet_name = name
+        self.back_to = back_to
         self.steps: dict[str, StartStep] = {}
         self.failure = ""
 
@@ -44,8 +54,8 @@ class StartScreen(Screen[None]):
                 ),
                 markup=False,
             )
-            yield Static(Content("Starting…"), id="steps", markup=False)
-            yield Static(_keys(is_failed=False), id="start-keys", markup=False)
+            yield Static(self._starting, id="steps", markup=False)
+            yield Static(self._keys(is_failed=False), id="start-keys", markup=False)
 
     def show_step(self, step: StartStep) -> None:
         """Show how far a step has come; a step of the same name before is replaced.
@@ -60,26 +70,33 @@ class StartScreen(Screen[None]):
         """Show why there is nothing to look at."""
         self.failure = reason
         self._lay_out()
-        self.query_one("#start-keys", Static).update(_keys(is_failed=True))
+        self.query_one("#start-keys", Static).update(self._keys(is_failed=True))
 
-    def clear(self) -> None:
-        """Forget all steps, for another try."""
+    def clear(self, name: str = "") -> None:
+        """Forget all steps, for another try, or for another fleet."""
+        self.fleet_name = name or self.fleet_name
         self.steps.clear()
         self.failure = ""
         self._lay_out()
-        self.query_one("#start-keys", Static).update(_keys(is_failed=False))
+        self.query_one("#start-keys", Static).update(self._keys(is_failed=False))
 
     def _lay_out(self) -> None:
-        lines = [_line(step) for step in self.steps.values()] or [Content("Starting…")]
+        lines = [_line(step) for step in self.steps.values()] or [self._starting]
         if self.failure:
             lines += [Content(""), Content.styled(self.failure, "bold $error")]
         self.query_one("#steps", Static).update(Content("\n").join(lines))
 
+    @property
+    def _starting(self) -> Content:
+        return Content(f"Opening {self.fleet_name}…" if self.fleet_name else "Starting…")
 
-def _keys(*, is_failed: bool) -> Content:
-    """Return which keys help."""
-    again = Content.assemble(("r", "bold"), " Try again   ") if is_failed else Content("")
-    return Content.assemble(again, ("q", "bold"), " Quit").stylize("$text-muted")
+    def _keys(self, *, is_failed: bool) -> Content:
+        """Return which keys help."""
+        keys = [("r", "Try again"), ("c", "Another fleet")] if is_failed else []
+        if self.back_to:
+            keys.append(("esc", f"Back to {self.back_to}"))
+        parts = [Content.assemble((key, "bold"), f" {title}") for key, title in (*keys, ("q", "Quit"))]
+        return Content("   ").join(parts).stylize("$text-muted")
 
 
 def _line(step: StartStep) -> Content:

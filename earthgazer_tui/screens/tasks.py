@@ -17,6 +17,7 @@ from earthgazer_tui.commands.doctor import ExplainTask
 from earthgazer_tui.commands.failed import OpenTask, RetryTasks, RevokeTasks, TerminateTasks
 from earthgazer_tui.fleet.models import TaskRow
 from earthgazer_tui.screens.explaining import ExplainingScreen
+from earthgazer_tui.screens.filter_help import TASKS, FilterHelp
 from earthgazer_tui.screens.task_detail import TaskDetailScreen
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.line_table import LineTable
@@ -24,6 +25,9 @@ from earthgazer_tui.widgets.lines import Lines
 from earthgazer_tui.widgets.task_facts import brief
 from earthgazer_tui.widgets.task_mark import short_task_name, task_mark
 from earthgazer_tui.wording import clock, span
+
+MOST = 500
+"""Tasks that are loaded at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,9 @@ COLUMNS: tuple[Column[TaskLine], ...] = (
     Column(
         "at", "When (UTC)", 11, lambda line: line.at, sort_key=lambda line: line.task.at, sort_descending=True
     ),
-    Column("state", "State", 10, lambda line: task_mark(line.task.state)),
+    Column(
+        "state", "State", 10, lambda line: task_mark(line.task.state), sort_key=lambda line: line.task.state
+    ),
     Column(
         "task",
         "Task",
@@ -72,9 +78,35 @@ COLUMNS: tuple[Column[TaskLine], ...] = (
         sort_key=lambda line: line.task.runtime_s,
         sort_descending=True,
     ),
-    Column("worker", "Worker", None, lambda line: line.task.worker or "", min_width=10, max_width=26),
-    Column("queue", "Queue", None, lambda line: line.task.queue or "", min_width=9, max_width=16, priority=2),
-    Column("attempt", "Try", 3, lambda line: str(line.task.attempt), align="right", priority=3),
+    Column(
+        "worker",
+        "Worker",
+        None,
+        lambda line: line.task.worker or "",
+        sort_key=lambda line: line.task.worker,
+        min_width=10,
+        max_width=26,
+    ),
+    Column(
+        "queue",
+        "Queue",
+        None,
+        lambda line: line.task.queue or "",
+        sort_key=lambda line: line.task.queue,
+        min_width=9,
+        max_width=16,
+        priority=2,
+    ),
+    Column(
+        "attempt",
+        "Try",
+        3,
+        lambda line: str(line.task.attempt),
+        align="right",
+        sort_key=lambda line: line.task.attempt,
+        sort_descending=True,
+        priority=3,
+    ),
     Column("id", "Id", 8, lambda line: line.task.task_id[:8], priority=4),
     Column("error", "Error", None, _error, min_width=12),
 )
@@ -93,6 +125,7 @@ class TasksScreen(ExplainingScreen):
     )
     CAN_FILTER: ClassVar[bool] = True
     FILTER_HINT: ClassVar[str] = "words  state:failed  runtime:>30  since:2h  -worker:cpu2  error:timeout"
+    FILTER_HELP: ClassVar[FilterHelp] = TASKS
 
     def compose_body(self) -> ComposeResult:
         """Make the list and the pane below it."""
@@ -111,9 +144,10 @@ class TasksScreen(ExplainingScreen):
 
     async def refresh_data(self) -> None:
         """Show the tasks that match the filter."""
-        tasks = await self.session.fleet.tasks(self.filter_text)
+        tasks = await self.session.fleet.tasks(self.filter_text, limit=MOST)
         now = datetime.now(UTC)
-        self._tasks.show_rows([TaskLine(task, clock(task.at, now)) for task in tasks])
+        lines = [TaskLine(task, clock(task.at, now)) for task in tasks]
+        self._tasks.show_rows(lines, is_cut=len(tasks) >= MOST)
         self._show_about()
 
     def subjects(self, command: type[Command]) -> Sequence[Any]:

@@ -21,6 +21,9 @@ from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.run_facts import run_progress, run_state, run_steps
 from earthgazer_tui.wording import clock, span
 
+MOST = 200
+"""Runs that are loaded at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
@@ -100,6 +103,9 @@ class WorkflowsScreen(FleetScreen):
         CancelRun,
     )
     NEEDS: ClassVar[tuple[str, ...]] = ("database",)
+    WITHOUT_DATABASE: ClassVar[str] = (
+        "runs are known from the flight recorder, which writes to one; 7 shows tasks"
+    )
     CAN_FILTER: ClassVar[bool] = True
     FILTER_HINT: ClassVar[str] = "words, state:failed, capture:12, runtime:>1m, since:2h, -name:reprocess"
 
@@ -118,9 +124,9 @@ class WorkflowsScreen(FleetScreen):
 
     async def refresh_data(self) -> None:
         """Show the runs that match the filter."""
-        runs = await self.session.fleet.runs(self.filter_text)
+        runs = await self.session.fleet.runs(self.filter_text, limit=MOST)
         now = datetime.now(UTC)
-        self._runs.show_rows([run_line(run, now) for run in runs])
+        self._runs.show_rows([run_line(run, now) for run in runs], is_cut=len(runs) >= MOST)
 
     def subjects(self, command: type[Command]) -> Sequence[Any]:
         """Return the chosen runs."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from earthgazer_tui.fleet.protocol import Fleet
+from earthgazer_tui.state.line_history import LineHistory
 from earthgazer_tui.state.store import Store
 
 
@@ -20,3 +23,9 @@ class Session:
     """Whether commands that change the world are removed."""
     refresh_s: float = 1.0
     """Seconds between two questions of the active screen to the fleet."""
+    keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Keys that the operator chose, by the ids of commands."""
+    lines: LineHistory = field(default_factory=LineHistory)
+    """Command lines entered so far."""
+    colour: str = ""
+    """Colour of the fleet's name; empty for none."""

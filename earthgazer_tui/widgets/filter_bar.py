@@ -61,6 +61,12 @@ class FilterBar(Input):
         self.add_class("-open")
         self.focus()
 
+    def apply(self, text: str) -> None:
+        """Filter by this text at once; it stays to be seen."""
+        self.value = text
+        self.set_class(bool(text), "-open")
+        self._apply()
+
     def action_leave(self) -> None:
         """Empty the filter, or end it where it is empty."""
         self.value = ""

@@ -30,4 +30,5 @@ def finding_facts(finding: Finding) -> Content:
         f"\n{finding.evidence}\n",
         ("fix: ", "$text-muted"),
         (finding.fix, "$accent"),
+        *([("\nF: ", "$text-muted"), (finding.remedy, "$accent")] if finding.remedy else []),
     )

@@ -6,23 +6,19 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic
 
-from rich.segment import Segment
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.events import Click, Resize
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.style import Style
 
-from earthgazer_tui.widgets.column import GAP, Column, Row, fit, lay_out
+from earthgazer_tui.widgets.column import Column, Row
+from earthgazer_tui.widgets.line_table_marks import Marks
+from earthgazer_tui.widgets.line_table_order import Order
+from earthgazer_tui.widgets.line_table_painter import Painter
 
 HEADER_LINES = 1
-GUTTER = 2
-"""Cells left of the first column: the cursor's and the mark's signs, for terminals without colour."""
-KEPT_STRIPS = 512
-"""Rendered rows that are kept for scrolling."""
 
 
 class LineTable(ScrollView, Generic[Row], can_focus=True):
@@ -67,8 +63,15 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             ("end", "last", "Last", "last", "Move to the last row"),
             ("enter", "open", "Open", "open", "Open the row under the cursor"),
             ("space", "mark", "Mark", "mark", "Mark or unmark the row"),
-            ("ctrl+a", "mark_all", "Mark all", "mark-all", "Mark all rows, or none"),
-            ("s", "sort", "Sort", "sort", "Sort by the next column"),
+            (
+                "ctrl+@,ctrl+space",
+                "mark_range",
+                "Mark range",
+                "mark-range",
+                "Mark from the last mark to here",
+            ),
+            ("ctrl+a", "mark_all", "Mark all", "mark-all", "Mark all that match, or none"),
+            ("s", "sort", "Sort", "sort", "Choose a column to sort by; the same again turns it round"),
         )
     ]
 
@@ -94,6 +97,17 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         @property
         def control(self) -> LineTable[Any]:
             """The table, for ``@on(LineTable.CursorMoved, "#id")``."""
+            return self.table
+
+    @dataclass
+    class SortAsked(Message):
+        """The operator wants to choose a column to sort by."""
+
+        table: LineTable[Any]
+
+        @property
+        def control(self) -> LineTable[Any]:
+            """The table, for ``@on(LineTable.SortAsked, "#id")``."""
             return self.table
 
     def __init__(
@@ -132,12 +146,11 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._rows: list[Row] = []
         self._places: dict[Hashable, int] = {}
         self._cursor = 0
-        self._marks: set[Hashable] = set()
-        self._sort: Column[Row] | None = None
-        self._layout_width = -1
-        self._laid_out: tuple[tuple[Column[Row], int], ...] = ()
-        self._gap = GAP
-        self._strips: dict[tuple[Hashable, bool, bool, bool], tuple[Row, Strip]] = {}
+        self._total: int | None = None
+        self._is_cut = False
+        self._marks = Marks()
+        self._order: Order[Row] = Order()
+        self._painter = Painter(self, self.columns)
         self._painted: dict[int, Strip] = {}
         self._was_shown = False
 
@@ -167,20 +180,52 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         row = self.cursor_row
         return self.marked or (() if row is None else (row,))
 
-    def show_rows(self, rows: Sequence[Row]) -> None:
+    @property
+    def has_marks(self) -> bool:
+        """Whether any row is marked."""
+        return len(self._marks) > 0
+
+    @property
+    def all_matching(self) -> bool:
+        """Whether all that matches was marked, more than the rows that are loaded."""
+        return self._marks.is_all_matching
+
+    @property
+    def total(self) -> int | None:
+        """How many match in all; None where nobody counted."""
+        return self._total
+
+    @property
+    def sortable(self) -> tuple[Column[Row], ...]:
+        """The columns that can be sorted by."""
+        return tuple(column for column in self.columns if column.sort_key is not None)
+
+    @property
+    def order(self) -> Order[Row]:
+        """By what the rows are sorted."""
+        return self._order
+
+    def show_rows(self, rows: Sequence[Row], *, total: int | None = None, is_cut: bool = False) -> None:
         """Show these rows in place of the former, repainting the visible lines that differ.
 
         Args:
             rows: Frozen rows in their natural order; their keys must be unique.
+            total: How many match in all, where that was counted.
+            is_cut: Whether more match than these, where nobody counted.
         """
+        self._total = total
+        self._is_cut = is_cut or (total is not None and total > len(rows))
+        self._show(rows, is_tail=self.is_tail and self._order.column is None)
+
+    def _show(self, rows: Sequence[Row], *, is_tail: bool = False) -> None:
         before = self.cursor_row
         cursor_key = None if before is None else self._key(before)
         screen_line = self._cursor - self.scroll_offset.y
         self._given = rows
-        self._rows = self._sorted(rows)
+        self._rows = self._order.sort(rows)
         self._places = {self._key(row): place for place, row in enumerate(self._rows)}
-        self._marks.intersection_update(self._places)
-        is_at_top = self.is_tail and self._cursor == 0 and self.scroll_offset.y == 0
+        self._marks.show(self._places.keys())
+        is_at_top = is_tail and self._cursor == 0 and self.scroll_offset.y == 0
         place = None if cursor_key is None or is_at_top else self._places.get(cursor_key)
         self._cursor = min(self._cursor, max(0, len(self._rows) - 1)) if place is None else place
         self._was_shown = True
@@ -233,23 +278,42 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         row = self.cursor_row
         if row is None or not self.can_mark:
             return
-        self._marks ^= {self._key(row)}
+        self._marks.toggle(self._key(row))
         self._repaint_changed()
         self._move_to(self._cursor + 1)
 
-    def action_mark_all(self) -> None:
-        """Mark all rows, or none where all are marked."""
-        if not self.can_mark:
-            return
-        everything = set(self._places)
-        self._marks = set() if self._marks == everything else everything
+    def mark_where(self, is_wanted: Callable[[Row], bool]) -> int:
+        """Mark the rows that are wanted, in place of those marked before; return how many."""
+        wanted = [key for key, place in self._places.items() if is_wanted(self._rows[place])]
+        self._marks.mark_only(wanted)
         self._repaint_changed()
+        return len(wanted)
+
+    def action_mark_range(self) -> None:
+        """Mark all rows from the one last marked to the one under the cursor."""
+        if self._rows and self.can_mark:
+            self._marks.extend(list(self._places), self._cursor)
+            self._repaint_changed()
+
+    def action_mark_all(self) -> None:
+        """Mark all that matches, or nothing where all is marked."""
+        if self.can_mark:
+            self._marks.toggle_all(self._places.keys(), are_more=self._is_cut)
+            self._repaint_changed()
 
     def action_sort(self) -> None:
-        """Sort by the next column that can be sorted by, and after the last as given."""
-        choices: list[Column[Row] | None] = [None, *(c for c in self.columns if c.sort_key is not None)]
-        self._sort = choices[(choices.index(self._sort) + 1) % len(choices)]
-        self.show_rows(self._given)
+        """Ask by which column to sort."""
+        self.post_message(self.SortAsked(self))
+
+    def sort_by(self, column: Column[Row] | None, *, is_descending: bool | None = None) -> None:
+        """Sort by a column; the cursor stays on its row.
+
+        Args:
+            column: One of :attr:`sortable`; None for the order as given.
+            is_descending: Which way; without, the column's own way, and the other one the second time.
+        """
+        self._order = self._order.by(column, is_descending)
+        self._show(self._given)
 
     def on_click(self, event: Click) -> None:
         """Move the cursor to the row that was clicked, and open it at the second click."""
@@ -266,7 +330,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     def notify_style_update(self) -> None:
         """Forget what was rendered with the former styles."""
         super().notify_style_update()
-        self._strips.clear()
+        self._painter.forget()
 
     def render_line(self, y: int) -> Strip:
         """Render one line of the visible part."""
@@ -286,15 +350,6 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         size = Size(0, len(self._rows) + HEADER_LINES)
         if self.virtual_size != size:
             self.virtual_size = size
-
-    def _sorted(self, rows: Sequence[Row]) -> list[Row]:
-        column = self._sort
-        if column is None or column.sort_key is None:
-            return list(rows)
-        value = column.sort_key
-        with_value = [row for row in rows if value(row) is not None]
-        with_value.sort(key=value, reverse=column.sort_descending)
-        return with_value + [row for row in rows if value(row) is None]
 
     def _move_to(self, place: int) -> None:
         place = max(0, min(place, len(self._rows) - 1))
@@ -327,64 +382,18 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
 
     def _line(self, y: int) -> Strip:
         """Render the line at ``y``, counted from the top of the visible part."""
-        width = self._line_width
-        if width != self._layout_width:
-            self._layout_width = width
-            self._laid_out, self._gap = lay_out(self.columns, width - GUTTER)
-            self._strips.clear()
+        if self._painter.fit(self._line_width):
             self._painted.clear()
         if y < HEADER_LINES:
-            return self._header(width)
+            return self._painter.header(
+                self._order, self._marks.note(len(self._rows), self._total, is_cut=self._is_cut)
+            )
         place = self.scroll_offset.y + y - HEADER_LINES
         if place < len(self._rows):
-            return self._row(place, width)
-        base = self.visual_style
+            row = self._rows[place]
+            key = self._key(row)
+            is_cursor = self.has_cursor and place == self._cursor
+            return self._painter.row(row, key, is_cursor=is_cursor, is_marked=key in self._marks)
         if not self._rows and self._was_shown:
-            lines = Content(self.empty).wrap(max(1, width - 2 * GUTTER)) if self.empty else []
-            if y - 2 * HEADER_LINES in range(len(lines)):
-                content = fit(lines[y - 2 * HEADER_LINES].pad_left(GUTTER), width)
-                return self._strip(content, self.get_visual_style("line-table--empty"))
-        return Strip.blank(width, base.rich_style)
-
-    def _header(self, width: int) -> Strip:
-        titles = []
-        for column, cells in self._laid_out:
-            sign = "" if column is not self._sort else ("▾" if column.sort_descending else "▴")
-            titles.append(fit(f"{column.title}{sign}", cells, column.align))
-        content = Content(" " * self._gap).join(titles).pad_left(GUTTER)
-        return self._strip(fit(content, width), self.get_visual_style("line-table--header"))
-
-    def _row(self, place: int, width: int) -> Strip:
-        row = self._rows[place]
-        key = self._key(row)
-        is_cursor, is_marked = self.has_cursor and place == self._cursor, key in self._marks
-        slot = (key, is_cursor, is_marked, self.has_focus)
-        kept = self._strips.get(slot)
-        if kept is not None and kept[0] == row:
-            return kept[1]
-        cells = [fit(column.render(row), cells, column.align) for column, cells in self._laid_out]
-        signs = Content.assemble(
-            "›" if is_cursor else " ", ("●", self._style_of("line-table--mark")) if is_marked else " "
-        )
-        content = fit(Content.assemble(signs, Content(" " * self._gap).join(cells)), width)
-        style = self.get_visual_style("line-table--cursor") if is_cursor else self.visual_style
-        strip = self._strip(content.without_spans if is_cursor and self.has_focus else content, style)
-        if len(self._strips) >= KEPT_STRIPS:
-            self._strips.clear()
-        self._strips[slot] = (row, strip)
-        return strip
-
-    def _style_of(self, component: str) -> Style:
-        return self.get_visual_style(component, partial=True)
-
-    def _strip(self, content: Content, base: Style) -> Strip:
-        segments = [
-            Segment(text, (base + style).rich_style)
-            for text, style in content.render(base, end="", parse_style=_parse_style)
-        ]
-        return Strip(segments, content.cell_length).simplify()
-
-
-def _parse_style(style: str | Style) -> Style:
-    """Return a style of Textual, theme variables resolved by the app that is active."""
-    return style if isinstance(style, Style) else Style.parse(style)
+            return self._painter.empty(self.empty, y - HEADER_LINES)
+        return self._painter.blank()

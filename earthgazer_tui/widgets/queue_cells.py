@@ -18,11 +18,14 @@ def depth_cell(queue: QueueDepth) -> Content:
     """Return how many messages wait, loud only where nobody takes them."""
     if not queue.depth:
         return Content.styled("0", "$text-muted")
-    return Content.styled(str(queue.depth), "bold $error" if queue.consumers == 0 else "bold")
+    is_stuck = queue.consumers == 0 and queue.pause is None
+    return Content.styled(str(queue.depth), "bold $error" if is_stuck else "bold")
 
 
 def consumers_cell(queue: QueueDepth) -> Content:
-    """Return how many workers consume; none is said as a word."""
+    """Return how many workers consume; none, and a pause, are said as a word."""
+    if queue.pause is not None:
+        return Content.styled("resuming" if queue.pause.is_ending else "paused", "bold $warning")
     if queue.consumers is None:
         return Content.styled("?", "$text-muted")
     if queue.consumers == 0:
@@ -30,6 +33,16 @@ def consumers_cell(queue: QueueDepth) -> Content:
             "none!" if queue.depth else "none", "bold $error" if queue.depth else "$warning"
         )
     return Content(str(queue.consumers))
+
+
+def held_cell(queue: QueueDepth) -> str:
+    """Return how many messages workers hold; a dash where the broker doesn't tell."""
+    return "–" if queue.unacked is None else str(queue.unacked)
+
+
+def is_too_old(seconds: float, timeout_s: float) -> bool:
+    """Return whether a held message is close to being given to another worker."""
+    return seconds > AGE_ALARM * timeout_s
 
 
 def rate(value: float | None) -> str:
@@ -44,7 +57,7 @@ def oldest_cell(queue: QueueDepth) -> Content:
     if queue.oldest_unacked_s is None:
         return Content.styled("–", "$text-muted")
     text = f"{coarse(queue.oldest_unacked_s)}/{coarse(queue.visibility_timeout_s)}"
-    is_alarming = queue.oldest_unacked_s > AGE_ALARM * queue.visibility_timeout_s
+    is_alarming = is_too_old(queue.oldest_unacked_s, queue.visibility_timeout_s)
     return Content.styled(f"{text}!" if is_alarming else text, "bold $error" if is_alarming else "")
 
 
@@ -54,18 +67,24 @@ def coarse(seconds: float) -> str:
         return f"{int(seconds) // 10 * 10}s" if seconds >= 10 else "<10s"
     if seconds < 3600:
         return f"{int(seconds) // 60}m"
-    return f"{int(seconds) // 3600}h{int(seconds) % 3600 // 60:02d}m"
+    hours, minutes = int(seconds) // 3600, int(seconds) % 3600 // 60
+    return f"{hours}h{minutes:02d}m" if minutes else f"{hours}h"
 
 
 def drain_cell(queue: QueueDepth) -> Content:
     """Return how long the queue takes to empty at the rates of now, or why it won't."""
     if not queue.depth:
         return Content.styled("empty", "$text-muted")
+    if queue.pause is not None and not queue.pause.is_ending:
+        return Content.styled("paused", "bold $warning")
     if queue.consumers == 0:
         return Content.styled("stuck", "bold $error")
-    if queue.in_rate is None or queue.out_rate is None:
+    if queue.in_rate is not None and queue.out_rate is not None:
+        gain = queue.out_rate - queue.in_rate
+    elif queue.change_rate is not None:
+        gain = -queue.change_rate
+    else:
         return Content.styled("–", "$text-muted")
-    gain = queue.out_rate - queue.in_rate
     if gain > 0:
         return Content(span(queue.depth / gain))
     return Content.styled("grows" if gain < 0 else "holds", "$warning")
@@ -90,7 +109,7 @@ def trend_cell(queue: QueueDepth) -> Content:
 QUEUE_COLUMNS: tuple[Column[QueueDepth], ...] = (
     Column("name", "Queue", None, lambda queue: queue.name, min_width=12, max_width=28),
     Column("depth", "Waiting", 7, depth_cell, align="right"),
-    Column("unacked", "Held", 6, lambda queue: str(queue.unacked), align="right"),
+    Column("unacked", "Held", 6, held_cell, align="right"),
     Column("consumers", "Consumers", 9, consumers_cell, align="right"),
     Column("in", "In/s", 6, lambda queue: rate(queue.in_rate), align="right", priority=1),
     Column("out", "Out/s", 6, lambda queue: rate(queue.out_rate), align="right", priority=1),

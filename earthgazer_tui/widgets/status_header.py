@@ -34,6 +34,8 @@ class HeaderState:
 
     context: str = ""
     """Name of what we look at."""
+    colour: str = ""
+    """Colour of that name; empty for none."""
     flags: tuple[str, ...] = ()
     """``READ-ONLY``, ``FROZEN 12:03:11``."""
     services: tuple[tuple[str, str], ...] = ()
@@ -75,7 +77,9 @@ class StatusHeader(Static):
     def _lay_out(self) -> None:
         width = self.size.width
         state = self._state
-        left = Content.assemble(("EarthGazer", "bold $primary"), "  ", (state.context, "$foreground"))
+        name = (f" {state.context} ", f"bold $background on {state.colour}")
+        context = name if state.colour else (state.context, "$foreground")
+        left = Content.assemble(("EarthGazer", "bold $primary"), "  ", context)
         for flag in state.flags:
             left = Content.assemble(left, "  ", (f" {flag} ", "bold $background on $warning"))
         right = Content("  ").join(_service(name, service) for name, service in state.services)

@@ -42,7 +42,7 @@ def bindings_of(node: type) -> list[Binding]:
 
 @pytest.mark.parametrize("screen", fleet_screens())
 def test_no_key_does_two_things_on_a_screen(screen: type[FleetScreen]) -> None:
-    keys = chain.from_iterable(command.key.split(",") for command in screen.command_classes())
+    keys = chain.from_iterable(command.key.split(",") for command in screen.command_classes() if command.key)
     table = [] if screen.IS_DETAIL else chain.from_iterable(b.key.split(",") for b in bindings_of(LineTable))
     assert [key for key, n in Counter(chain(keys, table)).items() if n > 1] == []
 
@@ -90,7 +90,7 @@ def test_upper_case_changes_the_world_and_lower_case_does_not(screen: type[Fleet
 
 
 async def test_every_command_of_every_screen_is_in_its_help(fleet: ScriptedFleet) -> None:
-    async with console(fleet, size=(100, 80)) as pilot:
+    async with console(fleet, size=(100, 200)) as pilot:
         for key, screen in zip(MODE_KEYS, MODE_SCREENS, strict=True):
             await press(pilot, key, "question_mark")
             text = " ".join(shown(pilot).split())

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual import on
 from textual.app import App, ComposeResult
@@ -212,17 +214,21 @@ async def test_keys_move_open_and_tell() -> None:
         assert table.cursor_index == 0
 
 
-async def test_s_sorts_by_each_column_in_turn_and_unknown_values_come_last() -> None:
+async def test_rows_are_sorted_by_a_column_either_way_and_unknown_values_come_last() -> None:
     table = WatchedTable()
     rows = [Item(1, "b", 5), Item(2, "a", None), Item(3, "c", 9)]
+    by_name, by_size = table.sortable
     async with running(table) as pilot:
         table.show_rows(rows)
-        await pilot.press("s")
+        table.sort_by(by_name)
         assert [item.id for item in table.rows] == [2, 1, 3]
-        await pilot.press("s")
+        table.sort_by(by_size)
         assert [item.id for item in table.rows] == [3, 1, 2]
+        await pilot.pause()
         assert "Size▾" in shown(pilot)
-        await pilot.press("s")
+        table.sort_by(by_size)
+        assert [item.id for item in table.rows] == [1, 3, 2]
+        table.sort_by(None)
         assert list(table.rows) == rows
 
 
@@ -271,3 +277,140 @@ def test_styles_survive_the_cut() -> None:
     cell = fit(Content.styled("abcdef", "bold"), 4)
     assert cell.plain == "abc…"
     assert cell.spans[0].style == "bold"
+
+
+async def test_s_asks_by_which_column_to_sort() -> None:
+    table = WatchedTable()
+    asked: list[LineTable[Item]] = []
+
+    class SortingApp(TableApp):
+        @on(LineTable.SortAsked)
+        def _asked(self, event: LineTable.SortAsked) -> None:
+            asked.append(event.table)
+
+    async with SortingApp(table).run_test(size=(40, 11)) as pilot:
+        table.focus()
+        await pilot.pause()
+        await pilot.press("s")
+        await pilot.pause()
+    assert asked == [table]
+
+
+async def test_a_range_is_marked_from_the_last_mark_to_the_cursor() -> None:
+    table = WatchedTable()
+    async with running(table) as pilot:
+        table.show_rows(items(9))
+        await pilot.press("down", "space", "down", "down", "ctrl+@")
+        assert [item.id for item in table.marked] == [1, 2, 3, 4]
+        assert "4 marked" in shown(pilot)
+        await pilot.press("home", "ctrl+@")
+        assert [item.id for item in table.marked] == [0, 1, 2, 3, 4]
+
+
+async def test_a_range_without_a_mark_before_it_is_the_row_under_the_cursor() -> None:
+    table = WatchedTable()
+    async with running(table) as pilot:
+        table.show_rows(items(9))
+        await pilot.press("down", "ctrl+@")
+        assert [item.id for item in table.marked] == [1]
+
+
+async def test_all_matching_means_more_than_is_loaded_until_one_is_unmarked() -> None:
+    table = WatchedTable()
+    async with running(table, (60, 8)) as pilot:
+        table.show_rows(items(5), total=12_345)
+        await pilot.pause()
+        assert "5 of 12 345 loaded" in shown(pilot)
+        await pilot.press("ctrl+a")
+        await pilot.pause()
+        assert table.all_matching
+        assert "all 12 345 marked" in shown(pilot)
+        table.show_rows([*items(5)[2:], Item(77, "new")], total=12_400)
+        assert [item.id for item in table.marked] == [2, 3, 4, 77]
+        await pilot.press("space")
+        assert len(table.marked) == 3
+        await pilot.press("ctrl+a", "ctrl+a")
+        assert not table.marked
+
+
+async def test_all_matching_is_over_once_a_row_is_unmarked() -> None:
+    table = WatchedTable()
+    async with running(table) as pilot:
+        table.show_rows(items(5), is_cut=True)
+        await pilot.press("ctrl+a", "space")
+        assert not table.all_matching
+        assert len(table.marked) == 4
+
+
+async def test_marking_all_of_a_list_that_is_whole_means_what_is_there() -> None:
+    table = WatchedTable()
+    async with running(table) as pilot:
+        table.show_rows(items(3))
+        await pilot.press("ctrl+a")
+        assert not table.all_matching
+        table.show_rows(items(4))
+        assert [item.id for item in table.marked] == [0, 1, 2]
+
+
+async def test_a_cut_list_that_nobody_counted_says_so() -> None:
+    table = WatchedTable()
+    async with running(table, (60, 8)) as pilot:
+        table.show_rows(items(5), is_cut=True)
+        await pilot.press("ctrl+a")
+        await pilot.pause()
+        assert "all that match marked, 5 of more loaded" in shown(pilot)
+
+
+async def test_a_sorted_tail_keeps_its_cursor() -> None:
+    table = WatchedTable()
+    table.is_tail = True
+    async with running(table):
+        table.show_rows([Item(3, "c"), Item(2, "b"), Item(1, "a")])
+        table.sort_by(table.sortable[0])
+        assert table.cursor_row == Item(3, "c")
+        table.show_rows([Item(4, "0"), Item(3, "c"), Item(2, "b"), Item(1, "a")])
+        assert table.cursor_row == Item(3, "c")
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("rows"), st.lists(st.integers(0, 40), unique=True, max_size=40)),
+        st.tuples(st.just("sort"), st.sampled_from([None, 0, 1])),
+        st.tuples(st.just("press"), st.sampled_from(["down", "up", "end", "pageup", "pagedown", "space"])),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(STEPS)
+def test_cursor_and_marks_stay_with_their_rows_and_the_line_with_the_cursor(
+    steps: list[tuple[str, Any]],
+) -> None:
+    asyncio.run(_cursor_stays(steps))
+
+
+async def _cursor_stays(steps: list[tuple[str, Any]]) -> None:
+    table = WatchedTable()
+    async with running(table) as pilot:
+        table.show_rows(items(20))
+        for what, value in steps:
+            row, marked = table.cursor_row, {item.id for item in table.marked}
+            line, top = table.cursor_index - table.scroll_offset.y, table.scroll_offset.y
+            if what == "press":
+                await pilot.press(value)
+                continue
+            if what == "rows":
+                table.show_rows([Item(k, f"item {k * 7 % 11}", k * 5 % 13) for k in value])
+            else:
+                table.sort_by(None if value is None else table.sortable[value])
+            there = {item.id for item in table.rows}
+            assert {item.id for item in table.marked} == marked & there
+            assert table.scroll_offset.y <= table.cursor_index or not there
+            if row is not None and row.id in there:
+                now = table.cursor_row
+                assert now is not None
+                assert now.id == row.id
+                bottom = max(0, len(table.rows) - table.size.height + 1)
+                if top > 0 and 0 <= table.cursor_index - line <= bottom:
+                    assert table.cursor_index - table.scroll_offset.y == line
