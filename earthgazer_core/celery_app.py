@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import weakref
 from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import celeryd_after_setup
 from kombu import Exchange, Queue
 
-from earthgazer_core.errors import InvalidInputError
+from earthgazer_core.errors import EarthGazerError, InvalidInputError
 from earthgazer_core.settings import EarthGazerSettings, load_settings
+
+logger = logging.getLogger(__name__)
 
 QUEUES = ("io_queue", "cpu_queue", "default", "priority", "maintenance")
 """Every queue that our workers consume."""
@@ -45,6 +49,7 @@ class EarthGazerApp(Celery):
         self._settings = settings
         self.on_configure.connect(self._configure, weak=False)
         self.on_after_configure.connect(self._install_recorder, weak=False)
+        celeryd_after_setup.connect(self._heed_pauses)
 
     @property
     def settings(self) -> EarthGazerSettings:
@@ -66,6 +71,23 @@ class EarthGazerApp(Celery):
         recorder.install(
             self, settings.recorder.model_copy(update={"spool_path": spool_path}), settings.database
         )
+
+    def _heed_pauses(self, sender: str, instance: Any, **_signal: Any) -> None:
+        if instance.app is not self:
+            return
+        # here, because only a worker that starts needs it
+        from earthgazer_core.operations.queues.heed import heed_pauses
+
+        try:
+            left_out = heed_pauses(self, sender)
+        except InvalidInputError:
+            return  # another kind of broker keeps no pauses
+        except EarthGazerError as error:
+            # the worker waits for its broker itself, and maintenance enforces pauses later
+            logger.warning("paused queues are not known: %s", error)
+            return
+        if left_out:
+            logger.warning("paused, so not consumed: %s", ", ".join(left_out))
 
 
 def _forget_results(app_ref: weakref.ref[EarthGazerApp]) -> None:
@@ -164,6 +186,17 @@ def configuration(settings: EarthGazerSettings) -> dict[str, Any]:
                 "task": "earthgazer.maintenance.sweep_work_files",
                 "schedule": crontab(minute="23", hour="3"),
                 "options": {"expires": 3600},
+            },
+            # what is late waits for the next time: both look at the fleet as it is then
+            "reconcile-lost-messages": {
+                "task": "earthgazer.maintenance.reconcile",
+                "schedule": 600.0,
+                "options": {"expires": 500},
+            },
+            "enforce-pauses": {
+                "task": "earthgazer.maintenance.enforce_pauses",
+                "schedule": 300.0,
+                "options": {"expires": 250},
             },
         },
     }

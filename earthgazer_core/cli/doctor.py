@@ -46,11 +46,12 @@ def doctor(click_context: click.Context, task_id: str | None, patience_s: float,
 def _access(context: CliContext, patience_s: float) -> Iterator[FleetAccess]:
     from earthgazer_core.celery_app import configuration
     from earthgazer_core.errors import ServiceUnavailableError
-    from earthgazer_core.operations.broker import RedisBroker
+    from earthgazer_core.operations.brokers import AMQP, REDIS, kind_of
     from earthgazer_core.operations.doctor import FleetAccess
     from earthgazer_core.operations.doctor.access import OWN_APP
     from earthgazer_core.operations.doctor.deadline import Pending
     from earthgazer_core.operations.mailbox import Mailbox
+    from earthgazer_core.operations.queues.lever_broker import lever_broker
 
     settings = context.settings
     database = context.database if settings.database.is_configured else None
@@ -61,8 +62,9 @@ def _access(context: CliContext, patience_s: float) -> Iterator[FleetAccess]:
         return
     app = context.app
     mailbox = Mailbox(app)
-    is_redis = app.connection_for_read().transport.driver_type == "redis"
-    broker = RedisBroker(app) if is_redis else None
+    broker = None
+    if kind_of(app) in (REDIS, AMQP):
+        broker = lever_broker(app, settings.recorder.redact, management_url=context.management_url)
     yield FleetAccess(
         app=app,
         mailbox=mailbox,

@@ -12,12 +12,16 @@ from earthgazer_core.cli.output import ErrorReportingGroup
 
 GROUPS = {
     "artifacts": ("earthgazer_core.cli.artifacts", "Files that were made: list, show, export."),
+    "beat": ("earthgazer_core.cli.beat", "Send what the schedule says, when it is due."),
     "captures": ("earthgazer_core.cli.captures", "Captures: discover, add, list, show."),
+    "contexts": ("earthgazer_core.cli.contexts", "Named fleets of the config file: list."),
     "db": ("earthgazer_core.cli.db", "The database: migrations."),
     "doctor": ("earthgazer_core.cli.doctor", "What is wrong with the fleet, or with one task."),
+    "failures": ("earthgazer_core.cli.failures", "What failed, by kind, and what was given up."),
     "history": ("earthgazer_core.cli.history", "What ran over a span of time, and who did what."),
     "locations": ("earthgazer_core.cli.locations", "Watched places: add, list, show, update, remove."),
     "queues": ("earthgazer_core.cli.queues", "Queues: depth, unacknowledged, consumers."),
+    "reconcile": ("earthgazer_core.cli.reconcile", "Bring back messages that the broker has lost."),
     "schedule": (
         "earthgazer_core.cli.schedule",
         "Periodic tasks: list, run, enable, disable, interval.",

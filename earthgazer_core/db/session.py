@@ -9,8 +9,11 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from earthgazer_core.errors import InvalidInputError, ServiceUnavailableError
+from earthgazer_core.errors import InvalidInputError, RefusedError, ServiceUnavailableError
 from earthgazer_core.settings import DatabaseSettings
+
+_OUT_OF_TIME = "57014"
+"""Postgres' code for a statement that was ended because it took too long."""
 
 
 def make_engine(settings: DatabaseSettings, *, pool_size: int = 2) -> Engine:
@@ -38,10 +41,17 @@ def is_unavailable(error: DBAPIError) -> bool:
     """Whether the error means that the server is away, not that the statement is wrong."""
     if not isinstance(error, OperationalError | InterfaceError) and not error.connection_invalidated:
         return False
+    if is_out_of_time(error):
+        return False
     text = str(error.orig)
     return not any(
         word in text for word in ("password authentication", "does not exist", "no password supplied")
     )
+
+
+def is_out_of_time(error: DBAPIError) -> bool:
+    """Whether a statement was ended because it took too long, or because somebody ended it."""
+    return getattr(error.orig, "pgcode", None) == _OUT_OF_TIME
 
 
 class Database:
@@ -58,6 +68,7 @@ class Database:
         Raises:
             ServiceUnavailableError: the server is away; try again later.
             InvalidInputError: the server is there but refuses us (password, database name).
+            RefusedError: a statement took longer than it may.
         """
         try:
             with self._sessions.begin() as session:
@@ -68,6 +79,10 @@ class Database:
             reason = words.splitlines()[0] if words else type(error).__name__
             if is_unavailable(error):
                 raise ServiceUnavailableError(f"database unavailable: {reason}") from error
+            if is_out_of_time(error):
+                raise RefusedError(
+                    "that takes the database too long: take a shorter span or a narrower filter"
+                ) from error
             if isinstance(error, OperationalError):
                 raise InvalidInputError(f"database refuses the connection: {reason}") from error
             raise

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Row, Text, cast, extract, func, or_, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Double,
+    Row,
+    Subquery,
+    Text,
+    case,
+    cast,
+    extract,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from earthgazer_core.db.tables import OperatorActionRow, TaskExecutionRow
-from earthgazer_core.errors import InvalidInputError, RefusedError
+from earthgazer_core.errors import InvalidInputError
 
 STATEMENT_TIMEOUT_S = 15.0
 """A statement that takes longer is ended by the server."""
@@ -21,7 +37,6 @@ MOST_SLOTS = 100
 _SLOTS_S = (1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 7 * 86_400, 28 * 86_400)
 _SHARES = (0.5, 0.95, 0.99)
 _CLOCKS_APART = timedelta(minutes=10)
-_OUT_OF_TIME = "57014"
 
 
 class GroupBy(StrEnum):
@@ -43,6 +58,9 @@ class Percentiles:
     """All but one in a hundred took no longer."""
 
 
+_NOTHING = Percentiles(None, None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """Executions that ended within one slot."""
@@ -53,6 +71,15 @@ class Ended:
     """All of them."""
     failed: int
     """Those that failed."""
+    run: Percentiles
+    """Time from start to end; nothing where it was not asked for."""
+    wait: Percentiles
+    """Time from publishing, or its earliest time, to its start; likewise."""
+
+    @property
+    def failed_percent(self) -> float | None:
+        """Share of those that failed; None where none ended."""
+        return 100 * self.failed / self.count if self.count else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +150,25 @@ class OperatorAction:
 
 
 def read_history(
-    session: Session, since: datetime, until: datetime | None = None, *, by: GroupBy = GroupBy.TASK
+    session: Session,
+    since: datetime,
+    until: datetime | None = None,
+    *,
+    by: GroupBy = GroupBy.TASK,
+    with_slot_times: bool = False,
 ) -> History:
     """Return what ended between two moments.
 
     Args:
-        session: Database session; a limit is set to the time of its statements.
+        session: Database session; a limit is set to the time of its statements, and what takes longer
+            makes it raise what :class:`~earthgazer_core.db.session.Database` makes a ``RefusedError``.
         since: Begin; rounded down to a whole slot.
         until: End; the moment of this call if None.
         by: What to count by.
+        with_slot_times: Whether run and wait times are wanted for each slot too; that takes as long again.
 
     Raises:
         InvalidInputError: the span is empty.
-        RefusedError: there is so much in the span that it takes too long.
     """
     end = until or datetime.now(UTC)
     if since >= end:
@@ -143,21 +176,13 @@ def read_history(
     slot_s = next((s for s in _SLOTS_S if (end - since).total_seconds() / s <= MOST_SLOTS), _SLOTS_S[-1])
     begin = datetime.fromtimestamp(since.timestamp() // slot_s * slot_s, UTC)
     session.execute(text(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_S * 1000:.0f}"))
-    try:
-        counted = session.execute(_groups(begin, end, by)).all()
-        slots = session.execute(_slots(begin, end, by, slot_s)).all()
-    except OperationalError as error:
-        if getattr(error.orig, "pgcode", None) != _OUT_OF_TIME:
-            raise
-        raise RefusedError(
-            f"that is too much to count in {STATEMENT_TIMEOUT_S:.0f} s: take a shorter span"
-        ) from error
+    executions = _executions(begin, end, by, slot_s)
+    counted = session.execute(_groups(executions)).all()
+    slots = session.execute(_slots(executions, with_times=with_slot_times)).all()
     n = int((end - begin).total_seconds() // slot_s) + 1
-    ended: dict[tuple[bool, str | None], dict[int, tuple[int, int]]] = {}
+    ended: dict[tuple[bool, str | None], dict[int, Row[Any]]] = {}
     for slot in slots:
-        for key in ((False, slot.name), (True, None)):
-            before = ended.setdefault(key, {}).get(slot.slot, (0, 0))
-            ended[key][slot.slot] = (before[0] + slot.ended, before[1] + slot.failed)
+        ended.setdefault((bool(slot.is_total), slot.name), {})[int(slot.slot)] = slot
     starts = [begin + timedelta(seconds=slot_s * k) for k in range(n)]
     groups = [_group(row, starts, ended.get((bool(row.is_total), row.name), {})) for row in counted]
     total = next(group for group in groups if group.is_total)
@@ -166,13 +191,19 @@ def read_history(
 
 
 def list_actions(
-    session: Session, *, since: datetime | None = None, words: str = "", limit: int = 500
+    session: Session,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    words: str = "",
+    limit: int = 500,
 ) -> tuple[OperatorAction, ...]:
     """Return what operators did, newest first.
 
     Args:
         session: Database session.
         since: Done at this time or later.
+        until: Done before this time.
         words: Each of them is somewhere in user, origin, action, target, outcome or detail.
         limit: At most so many.
     """
@@ -180,6 +211,8 @@ def list_actions(
     query = select(row).order_by(row.at.desc(), row.id.desc()).limit(limit)
     if since is not None:
         query = query.where(row.at >= since)
+    if until is not None:
+        query = query.where(row.at < until)
     searched: Sequence[ColumnElement[Any]] = [
         *(one.expression for one in (row.who, row.origin, row.action, row.outcome)),
         cast(row.target, Text),
@@ -217,57 +250,75 @@ def _ended(begin: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _groups(begin: datetime, end: datetime, by: GroupBy) -> Any:
-    row, name = TaskExecutionRow, _COLUMNS[by]
-    ran = func.coalesce(row.runtime_s, _seconds(row.finished_at - row.started_at))
+def _executions(begin: datetime, end: datetime, by: GroupBy, slot_s: float) -> Subquery:
+    row = TaskExecutionRow
     waited = func.greatest(_seconds(row.started_at - func.greatest(row.sent_at, row.eta)), 0.0)
     # GREATEST leaves NULLs out, so that what was never started would have waited for nothing.
     has_waited = row.started_at.is_not(None) & row.sent_at.is_not(None)
     return (
         select(
-            name.label("name"),
-            func.grouping(name).label("is_total"),
-            func.count().label("ended"),
-            func.count().filter(row.state == "FAILURE").label("failed"),
-            func.count().filter(row.state.in_(("REVOKED", "REJECTED"))).label("revoked"),
-            *(
-                func.percentile_cont(share).within_group(ran).label(f"run_{share}") for share in _SHARES
-            ),
-            *(
-                func.percentile_cont(share).within_group(waited).filter(has_waited).label(f"wait_{share}")
-                for share in _SHARES
-            ),
+            _COLUMNS[by].label("name"),
+            func.floor((_seconds(row.finished_at.expression) - begin.timestamp()) / slot_s).label("slot"),
+            row.state.label("state"),
+            func.coalesce(row.runtime_s, _seconds(row.finished_at - row.started_at)).label("ran"),
+            case((has_waited, waited)).label("waited"),
         )
         .where(*_ended(begin, end))
-        .group_by(func.grouping_sets(name, text("()")))
-    )  # fmt: skip
-
-
-def _slots(begin: datetime, end: datetime, by: GroupBy, slot_s: float) -> Any:
-    row, name = TaskExecutionRow, _COLUMNS[by]
-    slot = func.floor((_seconds(row.finished_at.expression) - begin.timestamp()) / slot_s).label("slot")
-    failed = func.count().filter(row.state == "FAILURE").label("failed")
-    return (
-        select(name.label("name"), slot, func.count().label("ended"), failed)
-        .where(*_ended(begin, end))
-        .group_by(name, slot)
+        .subquery()
     )
+
+
+def _counts(of: Subquery) -> tuple[ColumnElement[Any], ...]:
+    state = of.c.state
+    return (
+        func.count().label("ended"),
+        func.count().filter(state == "FAILURE").label("failed"),
+        func.count().filter(state.in_(("REVOKED", "REJECTED"))).label("revoked"),
+    )
+
+
+def _times(of: Subquery) -> Iterator[ColumnElement[Any]]:
+    for name, took in (("run", of.c.ran), ("wait", of.c.waited)):
+        shares = func.percentile_cont(array(_SHARES, type_=Double)).within_group(took)
+        yield type_coerce(shares, ARRAY(Double)).label(name)
+
+
+def _groups(of: Subquery) -> Any:
+    name = of.c.name
+    counted = select(name, func.grouping(name).label("is_total"), *_counts(of), *_times(of))
+    return counted.group_by(func.grouping_sets(name, text("()")))
+
+
+def _slots(of: Subquery, *, with_times: bool) -> Any:
+    name, slot = of.c.name, of.c.slot
+    times = tuple(_times(of)) if with_times else ()
+    counted = select(name, slot, func.grouping(name).label("is_total"), *_counts(of), *times)
+    return counted.group_by(func.grouping_sets(tuple_(name, slot), slot))
 
 
 def _seconds(interval: ColumnElement[Any]) -> ColumnElement[float]:
     return cast(extract("epoch", interval), Double)
 
 
-def _group(row: Row[Any], starts: Sequence[datetime], ended: Mapping[int, tuple[int, int]]) -> Group:
-    values = row._mapping
-    run, wait = (Percentiles(*(values[f"{what}_{share}"] for share in _SHARES)) for what in ("run", "wait"))
+def _group(row: Row[Any], starts: Sequence[datetime], slots: Mapping[int, Row[Any]]) -> Group:
     return Group(
         name=row.name,
         is_total=bool(row.is_total),
         count=row.ended,
         failed=row.failed,
         revoked=row.revoked,
-        run=run,
-        wait=wait,
-        ended=tuple(Ended(at, *ended.get(k, (0, 0))) for k, at in enumerate(starts)),
+        run=_percentiles(row.run),
+        wait=_percentiles(row.wait),
+        ended=tuple(_ended_in(at, slots.get(k)) for k, at in enumerate(starts)),
     )
+
+
+def _ended_in(at: datetime, slot: Row[Any] | None) -> Ended:
+    if slot is None:
+        return Ended(at, 0, 0, _NOTHING, _NOTHING)
+    known = slot._mapping
+    return Ended(at, slot.ended, slot.failed, _percentiles(known.get("run")), _percentiles(known.get("wait")))
+
+
+def _percentiles(values: Sequence[float | None] | None) -> Percentiles:
+    return Percentiles(*values) if values else _NOTHING

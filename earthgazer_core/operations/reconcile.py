@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from celery import Celery
-from sqlalchemy import select
+from celery.states import READY_STATES
+from sqlalchemy import func, select
 
 from earthgazer_core.db.session import Database
 from earthgazer_core.db.tables import TaskExecutionRow, TaskMessageRow
 from earthgazer_core.errors import RefusedError
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.broker import RedisBroker
+from earthgazer_core.operations.doctor.see_task import find_result_state
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.republish import publish
 from earthgazer_core.recorder.message import Seal
 from earthgazer_core.recorder.reconcile import LostTask, missing, note_republished, unfinished
+
+_LOCK = 0x72636E63  # "rcnc": any number that all reconcilers share and nobody else uses
+_COMMANDS = ("active", "reserved", "scheduled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +37,24 @@ class Reconciled:
     refused: tuple[tuple[str, str], ...]
     """(task, reason) of the others."""
 
+    @property
+    def summary(self) -> str:
+        """One line."""
+        if not self.lost:
+            return "nothing is lost"
+        words = f"{len(self.lost)} lost, {len(self.republished)} published again"
+        return f"{words}, {len(self.refused)} not: {self.refused[0][1]}" if self.refused else words
+
 
 def reconcile(
     database: Database,
     app: Celery,
     broker: RedisBroker,
     mailbox: Mailbox,
-    expected: Sequence[str],
+    expected: Sequence[str] = (),
     *,
     grace_s: float = 60.0,
-    with_begun: bool = False,
+    begun_grace_s: float | None = None,
     dry_run: bool = False,
     encryption_key: str | None = None,
     timeout_s: float = 5.0,
@@ -49,61 +63,99 @@ def reconcile(
     """Publish again the recorded, unfinished messages that no queue and no worker has.
 
     The record is read before and after looking around, so a task that ended or moved meanwhile is not
-    taken for lost.
+    taken for lost. What has a result is left alone: its record is only late.
 
     Args:
         database: Where the flight recorder writes.
         app: The fleet's app.
         broker: Its broker.
         mailbox: Where to ask workers.
-        expected: Every worker there is; each has to answer, or what it runs would look lost.
+        expected: Workers that are known; each has to answer, or what it runs would look lost. Every other
+            worker that hears commands has to answer as well.
         grace_s: Seconds of silence before a task can count as lost.
-        with_begun: Also tasks that a worker had begun; for idempotent ones.
+        begun_grace_s: Likewise for tasks that a worker had begun; None leaves them alone. For idempotent
+            ones, and above the hard time limit.
         dry_run: Only look.
         encryption_key: Fernet key of the recorder.
         timeout_s: Longest time to wait for workers.
         context: Name of the fleet, for the audit.
 
     Raises:
-        RefusedError: an expected worker did not answer.
+        RefusedError: a worker did not answer, or somebody else reconciles at this moment.
         ServiceUnavailableError: a server is away.
     """
+    with reconciling(database):
+        lost = _lost(database, app, broker, mailbox, expected, grace_s, begun_grace_s, timeout_s)
+        if dry_run or not lost:
+            return Reconciled(lost, (), ())
+        republished, refused = [], []
+        seal = Seal(encryption_key)
+        for task in lost:
+            reason = _republish(database, app, seal, task)
+            if reason:
+                refused.append((task.task_id, reason))
+            else:
+                republished.append(task.task_id)
+        target = {"task_ids": republished}
+        audit.record(database, "tasks.reconcile", target, "done", {"refused": dict(refused)}, context)
+        return Reconciled(lost, tuple(republished), tuple(refused))
+
+
+@contextmanager
+def reconciling(database: Database) -> Iterator[None]:
+    """Hold a lock that ends with our connection, so that nobody else publishes the same messages.
+
+    Raises:
+        RefusedError: somebody else holds it.
+    """
     with database.session() as session:
-        candidates = unfinished(session, grace_s=grace_s, with_begun=with_begun)
-    if not candidates:
-        return Reconciled((), (), ())
-    present = _on_workers(mailbox, expected, timeout_s)
-    queues = broker.queue_names(also={task.queue for task in candidates if task.queue})
-    present |= {message.task_id for message in broker.messages(queues)}
-    # A message on its way from a queue to a worker while we looked is seen by a second look.
-    present |= _on_workers(mailbox, expected, timeout_s)
-    lost = missing(candidates, present)
-    if dry_run or not lost:
-        return Reconciled(lost, (), ())
-    republished, refused = [], []
-    seal = Seal(encryption_key)
-    for task in lost:
-        reason = _republish(database, app, seal, task)
-        if reason:
-            refused.append((task.task_id, reason))
-        else:
-            republished.append(task.task_id)
-    target = {"task_ids": republished}
-    audit.record(database, "tasks.reconcile", target, "done", {"refused": dict(refused)}, context)
-    return Reconciled(lost, tuple(republished), tuple(refused))
+        if not session.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
+            raise RefusedError("somebody else reconciles at this moment: look again when that is done")
+        yield
 
 
-def _on_workers(mailbox: Mailbox, expected: Sequence[str], timeout_s: float) -> set[str]:
-    commands = ("active", "reserved", "scheduled")
-    told = mailbox.ask_many([(command, {}) for command in commands], expected=expected, timeout_s=timeout_s)
-    silent = {worker for answers in told.values() for worker in answers.silent}
+def _lost(
+    database: Database,
+    app: Celery,
+    broker: RedisBroker,
+    mailbox: Mailbox,
+    expected: Sequence[str],
+    grace_s: float,
+    begun_grace_s: float | None,
+    timeout_s: float,
+) -> tuple[LostTask, ...]:
+    with database.session() as session:
+        candidates = unfinished(session, grace_s=grace_s, begun_grace_s=begun_grace_s)
+    queues = {task.queue for task in candidates if task.queue}
+    # A message on its way from a queue to a worker, or back, while we look is seen by the second look.
+    for _ in range(2):
+        if candidates:
+            candidates = missing(candidates, _on_workers(broker, mailbox, expected, timeout_s))
+            candidates = missing(candidates, _in_broker(broker, queues))
+    return tuple(task for task in candidates if find_result_state(app, task.task_id) not in READY_STATES)
+
+
+def _in_broker(broker: RedisBroker, queues: Collection[str]) -> set[str]:
+    return {message.task_id for message in broker.messages(broker.queue_names(also=queues))}
+
+
+def _on_workers(broker: RedisBroker, mailbox: Mailbox, expected: Sequence[str], timeout_s: float) -> set[str]:
+    told = mailbox.ask_many([(command, {}) for command in _COMMANDS], timeout_s=timeout_s)
+    answered = {name: told[name].values for name in _COMMANDS}
+    silent = {name for name in expected if any(name not in values for values in answered.values())}
     if silent:
         raise RefusedError(
             f"{', '.join(sorted(silent))} did not answer: what they hold can't be told from what is lost"
         )
+    unheard = broker.listeners() - min(len(told[name].answers) for name in _COMMANDS)
+    if unheard > 0:
+        raise RefusedError(
+            f"{unheard} of the workers that hear commands did not answer:"
+            " what they hold can't be told from what is lost"
+        )
     present = set()
-    for command in commands:
-        for tasks in told[command].values.values():
+    for values in answered.values():
+        for tasks in values.values():
             for task in tasks if isinstance(tasks, list) else ():
                 request = task.get("request", task) if isinstance(task, dict) else {}
                 present.add(str(request.get("id")))

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from earthgazer_tui.commands.command import Command
+from collections.abc import Sequence
+
+from earthgazer_tui.commands.command import Command, FleetCommand
+from earthgazer_tui.commands.question import Question
+from earthgazer_tui.fleet.models import ActionResult, Finding
+from earthgazer_tui.fleet.protocol import Fleet
+from earthgazer_tui.wording import counted
 
 
 class OpenFinding(Command):
@@ -22,6 +28,35 @@ class LookAgain(Command):
     key = "r"
     title = "Look again"
     action = "refresh_now"
+
+
+class ApplyRemedy(FleetCommand[Finding]):
+    """Do what mends the marked findings, or the one under the cursor, where the console can."""
+
+    id = "doctor.fix"
+    key = "F"
+    title = "Fix"
+
+    def refusal(self, subjects: Sequence[Finding]) -> str:
+        """Refuse what is for people."""
+        if any(one.remedy for one in subjects):
+            return ""
+        return f"That is for people: y copies {subjects[0].fix!r}"
+
+    async def ask(self, fleet: Fleet, subjects: Sequence[Finding]) -> Question | None:
+        """Tell what will be done, always: a finding may be old."""
+        able = [one for one in subjects if one.remedy]
+        left = len(subjects) - len(able)
+        return Question(
+            title=f"Mend {counted(len(able), 'finding')}?",
+            lines=tuple(f"{one.subject}: {one.remedy}" for one in able),
+            note=f"{counted(left, 'other')} not mended from here: y copies how." if left else "",
+            yes="Mend",
+        )
+
+    async def run(self, fleet: Fleet, subjects: Sequence[Finding]) -> ActionResult:
+        """Mend them."""
+        return await fleet.apply_remedies([one.number for one in subjects if one.remedy])
 
 
 class ExplainTask(Command):

@@ -51,3 +51,24 @@ class LongerSpan(Command):
     key_display = "]"
     title = "Longer"
     action = "next_span(1)"
+
+
+class OtherSpan(Command):
+    """Look at a span of any length: 90m, 36h, 45d."""
+
+    id = "history.other-span"
+    key = "d"
+    title = "Any span"
+    action = "other_span"
+    aliases = ("span", "last")
+    argument = "[SPAN]"
+    choices = ("1h", "6h", "24h", "7d", "30d", "90d")
+
+
+class NextMeasure(Command):
+    """Draw the next measure: throughput, failure rate, run time, wait time."""
+
+    id = "history.measure"
+    key = "m"
+    title = "Measure"
+    action = "next_measure"

@@ -77,7 +77,7 @@ def worker_lines(worker: Worker, now: datetime) -> Content:
     if worker.changes:
         lines.append(
             Content.assemble(
-                ("  ≠ configured, lost on restart: ", "bold $warning"), "; ".join(worker.changes)
+                ("  ≠ configured, lost on restart: ", "bold $warning"), "\n    ".join(worker.changes)
             )
         )
     if worker.resize_refusal:

@@ -104,3 +104,57 @@ async def test_w_on_a_task_that_ended_well_says_so_and_tells_what_can_t_be_asked
         fleet.errors["explain"] = UnavailableError("broker unavailable")
         await press(pilot, "escape", "w")
         await until_shown(pilot, "broker unavailable")
+
+
+async def test_f_mends_what_the_console_can_after_asking() -> None:
+    fleet = a_sick_fleet()
+    paused = make.a_finding(
+        "queue-paused", subject="queue steps", fix="earthgazer queues resume steps",
+        remedy="let the queue steps go on", number=7,
+    )  # fmt: skip
+    fleet.diagnosis = Diagnosis((paused, *fleet.diagnosis.findings), 30, 2.1)
+    async with console(fleet) as pilot:
+        await press(pilot, "0")
+        await until_shown(pilot, "F: let the queue steps go on")
+        await press(pilot, "F")
+        await until_shown(pilot, "Mend 1 finding?")
+        assert "queue steps: let the queue steps go on" in shown(pilot)
+        await press(pilot, "n")
+        await press(pilot, "end", "F")
+        await until_shown(pilot, "That is for people: y copies 'raise maxmemory'")
+        assert fleet.calls == []
+        await press(pilot, "ctrl+a", "F")
+        await until_shown(pilot, "2 others not mended from here")
+        looked = fleet.asked.count(("diagnose",))
+        await press(pilot, "y")
+        await until_shown(pilot, "apply_remedies done")
+        assert fleet.calls == [("apply_remedies", (7,))]
+        await until(pilot, lambda: fleet.asked.count(("diagnose",)) == looked + 1)
+
+
+async def test_f_mends_from_the_finding_of_a_task() -> None:
+    fleet = a_sick_fleet()
+    fleet.explanations["t-1"] = (
+        make.a_finding("queue-paused", subject="task t-1", remedy="let the queue steps go on", number=3),
+    )
+    async with console(fleet) as pilot:
+        await press(pilot, "7", "w")
+        await until_shown(pilot, "F  Mend it")
+        await press(pilot, "F")
+        await until_shown(pilot, "Mend 1 finding?")
+        await press(pilot, "y")
+        await until_shown(pilot, "apply_remedies done")
+        assert fleet.calls == [("apply_remedies", (3,))]
+
+
+async def test_a_read_only_console_mends_nothing() -> None:
+    fleet = a_sick_fleet()
+    fleet.explanations["t-1"] = (make.a_finding("queue-paused", remedy="let it go on", number=3),)
+    fleet.diagnosis = Diagnosis(fleet.explanations["t-1"], 30, 2.1)
+    async with console(fleet, is_read_only=True) as pilot:
+        await press(pilot, "0", "F")
+        await press(pilot, "7", "w")
+        await until_shown(pilot, "queue-paused")
+        assert "Mend it" not in shown(pilot)
+        await press(pilot, "F", "escape")
+        assert fleet.calls == []

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from earthgazer_tui.fleet.models.history import Percentiles
 from earthgazer_tui.screens.history import SPANS
-from earthgazer_tui.widgets.throughput_plot import draw_throughput
+from earthgazer_tui.widgets.history_plot import Measure, draw_history
 from tests.tui import builders as make
 from tests.tui.console import console, lines_with, press, settle, shown, until, until_shown
 from tests.tui.scripted_fleet import ScriptedFleet
@@ -35,7 +36,7 @@ async def test_each_task_has_counts_failures_and_percentiles(size: tuple[int, in
         line = lines_with(pilot, "cpu.compute")[0]
         for part in ("573", "1%", "1.4s", "3.8s", "12s", "0.3s", "1m35s", "–"):
             assert part in line, part
-        assert " 24 h " in shown(pilot)
+        assert " 24h " in shown(pilot)
         assert "ended in 15m00s each, at most 12  × failed: 4" in shown(pilot)
 
 
@@ -50,16 +51,16 @@ async def test_the_plot_is_of_the_row_under_the_cursor() -> None:
 async def test_t_and_brackets_choose_the_span() -> None:
     fleet = a_past()
     async with console(fleet) as pilot:
-        await press(pilot, "9", "left_square_bracket", "left_square_bracket", "t", "right_square_bracket")
-        await press(pilot, "right_square_bracket", "right_square_bracket", "t")
-        assert spans_asked(fleet) == [SPANS[k][1] for k in (1, 0, 1, 2, 3, 0)]
+        await press(pilot, "9", "left_square_bracket", "left_square_bracket", "left_square_bracket", "t")
+        await press(pilot, *["right_square_bracket"] * 5, "t")
+        assert spans_asked(fleet) == [SPANS[k][1] for k in (2, 1, 0, 1, 2, 3, 4, 5, 0)]
 
 
 async def test_a_counting_is_not_repeated_each_second_but_on_demand() -> None:
     fleet = a_past()
     async with console(fleet) as pilot:
         await press(pilot, "9")
-        n = fleet.asked.count(("history", SPANS[1][1], "task"))
+        n = fleet.asked.count(("history", SPANS[2][1], "task"))
         for _ in range(5):
             await pilot.pause(0.06)
         assert len(spans_asked(fleet)) == n == 1
@@ -110,8 +111,54 @@ async def test_nothing_ended_is_said_so(fleet: ScriptedFleet) -> None:
 @pytest.mark.parametrize("most", [1, 2, 9, 10, 11, 99_999])
 def test_the_plot_fits_and_its_axis_is_round(most: int) -> None:
     group = make.a_group("t", count=most, throughput=(0, most, 0), failures=(0, 1, 0))
-    lines = draw_throughput(make.a_history(), group, 60, 10).plain.splitlines()
+    lines = draw_history(make.a_history(), group, Measure.THROUGHPUT, 60, 10).plain.splitlines()
     assert len(lines) <= 10
     assert all(len(line) <= 60 for line in lines)
     assert any("×" in line for line in lines[1:])
     assert int(lines[1].split()[0].rstrip("┤┼│")) >= most
+
+
+async def test_d_asks_for_a_span_of_any_length() -> None:
+    fleet = a_past()
+    async with console(fleet) as pilot:
+        await press(pilot, "9", "d")
+        await until_shown(pilot, "How far back?")
+        await press(pilot, "backspace", "backspace", "backspace", *"20s", "enter")
+        await until_shown(pilot, "between a minute and ten years")
+        await press(pilot, "backspace", "backspace", "backspace", *"36h", "enter")
+        await until(pilot, lambda: spans_asked(fleet)[-1] == timedelta(hours=36))
+        await until_shown(pilot, " 1d12h ")
+        await press(pilot, "t")
+        await until(pilot, lambda: spans_asked(fleet)[-1] == SPANS[3][1])
+        assert " 1d12h " not in shown(pilot)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+async def test_m_draws_the_next_measure(size: tuple[int, int]) -> None:
+    async with console(a_past(), size=size) as pilot:
+        await press(pilot, "9", "m")
+        await until_shown(pilot, "failed in 15m00s each: 4 of")
+        assert lines_with(pilot, "50%")
+        await press(pilot, "m")
+        await until_shown(pilot, "run time in 15m00s each")
+        assert "─ p50  + p95  × p99" in shown(pilot)
+        assert lines_with(pilot, "20s")
+        await press(pilot, "m")
+        await until_shown(pilot, "wait time in 15m00s each")
+        assert lines_with(pilot, "0.8s")
+        await press(pilot, "m")
+        await until_shown(pilot, "ended in 15m00s each")
+
+
+@pytest.mark.parametrize("measure", list(Measure))
+@pytest.mark.parametrize(("width", "height"), [(24, 6), (60, 10), (200, 20)])
+def test_every_measure_fits(measure: Measure, width: int, height: int) -> None:
+    lines = draw_history(make.a_history(), make.a_group(), measure, width, height).plain.splitlines()
+    assert len(lines) <= height
+    assert all(len(line) <= width for line in lines)
+
+
+def test_what_nobody_measured_is_not_drawn() -> None:
+    nothing = make.a_group(run_times=(Percentiles(None, None, None),) * 97)
+    drawn = draw_history(make.a_history(), nothing, Measure.RUN_TIME, 80, 12).plain
+    assert "nothing of it is known" in drawn

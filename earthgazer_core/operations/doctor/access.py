@@ -11,6 +11,7 @@ from earthgazer_core.db.session import Database
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.doctor.thresholds import Thresholds
 from earthgazer_core.operations.mailbox import Mailbox
+from earthgazer_core.operations.queues.lever_broker import LeverBroker
 
 OWN_APP = "earthgazer_core.celery_app"
 """How ``celery -A`` finds our own app."""
@@ -24,8 +25,8 @@ class FleetAccess:
     """The fleet's app, or one with the same broker and result backend."""
     mailbox: Mailbox | None = None
     """Where to ask workers; None asks nobody, and nothing is said of consumers."""
-    broker: RedisBroker | None = None
-    """Reader of the queues; None for a broker that isn't Redis."""
+    broker: RedisBroker | LeverBroker | None = None
+    """Reader of the queues; None for a broker that is neither Redis nor RabbitMQ."""
     database: Database | None = None
     """Where the flight recorder writes; None where there is none."""
     expected: tuple[str, ...] = ()

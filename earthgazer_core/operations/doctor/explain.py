@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from earthgazer_core.errors import EarthGazerError
+from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.doctor.access import FleetAccess
 from earthgazer_core.operations.doctor.checks.check import span
 from earthgazer_core.operations.doctor.checks.workers import silence
@@ -16,6 +17,8 @@ from earthgazer_core.operations.doctor.finding import Finding, Severity, finding
 from earthgazer_core.operations.doctor.gather import gather
 from earthgazer_core.operations.doctor.observations import Observations
 from earthgazer_core.operations.doctor.on_worker import on_worker
+from earthgazer_core.operations.doctor.remedy import Cure, Remedy
+from earthgazer_core.operations.doctor.see_amqp import find_waiting
 from earthgazer_core.operations.doctor.see_task import (
     Earlier,
     Place,
@@ -25,6 +28,7 @@ from earthgazer_core.operations.doctor.see_task import (
     find_record,
     find_result_state,
 )
+from earthgazer_core.operations.queues.lever_broker import LeverBroker
 
 T = TypeVar("T")
 
@@ -66,7 +70,7 @@ def _see(task_id: str, access: FleetAccess, seen: Observations) -> tuple[TaskSee
     recorded, run_id, earlier = nothing
     state: str | None = None
     if (broker := access.broker) is not None and seen.broker is not None:
-        place = asked("the broker", lambda: find_place(broker, task_id), None)
+        place = asked("the broker", lambda: _place(broker, task_id), None)
     database = access.database
     is_current = seen.database is not None and seen.database.revision == seen.database.head
     if database is not None and is_current:
@@ -74,6 +78,12 @@ def _see(task_id: str, access: FleetAccess, seen: Observations) -> tuple[TaskSee
     if (app := access.app) is not None and not seen.results_problem:
         state = asked("the result backend", lambda: find_result_state(app, task_id), None)
     return TaskSeen(task_id, recorded, run_id, earlier, place, state), problems
+
+
+def _place(broker: RedisBroker | LeverBroker, task_id: str) -> Place | None:
+    if isinstance(broker, RedisBroker):
+        return find_place(broker, task_id)
+    return find_waiting(broker, task_id)
 
 
 def _reasons(seen: Observations, task: TaskSeen) -> Iterator[Finding]:
@@ -119,31 +129,33 @@ def _by_record(seen: Observations, task_id: str, recorded: Recorded) -> Iterator
             "task-blocked", Severity.CRITICAL, subject,
             f"it never ran: {recorded.blocked_by} of its chord's header failed",
             f"earthgazer tasks retry {shlex.quote(recorded.blocked_by)}",
+            Remedy(Cure.RETRY, (recorded.blocked_by,)),
         )  # fmt: skip
     elif recorded.state == "FAILURE":
         evidence = f"it failed {ago} ago: {recorded.error or 'no message'}"
-        yield finding("task-failed", Severity.CRITICAL, subject, evidence, f"earthgazer tasks retry {quoted}")
+        fix, remedy = f"earthgazer tasks retry {quoted}", Remedy(Cure.RETRY, (task_id,))
+        yield finding("task-failed", Severity.CRITICAL, subject, evidence, fix, remedy)
     elif recorded.state == "REVOKED":
         evidence = f"it was revoked {ago} ago, or had expired"
-        fix = f"earthgazer tasks retry --copy {quoted}"
-        yield finding("task-revoked", Severity.WARNING, subject, evidence, fix)
+        fix, remedy = f"earthgazer tasks retry --copy {quoted}", Remedy(Cure.RETRY_COPY, (task_id,))
+        yield finding("task-revoked", Severity.WARNING, subject, evidence, fix, remedy)
     elif recorded.state in _FINE:
         return
     elif seen.broker is None:
         evidence = f"by the record it is {recorded.state} since {ago}; its queue can't be looked at"
         yield finding("task-unseen", Severity.INFO, subject, evidence, "earthgazer doctor")
     elif recorded.state in _HELD and recorded.worker is not None:
-        yield _with_worker(seen, subject, quoted, recorded, ago)
+        yield _with_worker(seen, subject, recorded, ago)
     else:
         yield finding(
             "task-lost", Severity.CRITICAL, subject,
             f"by the record it is {recorded.state} since {ago}, and its message is in no queue, not"
             " unacknowledged, and on no worker that answered",
-            f"earthgazer tasks retry --copy {quoted}",
+            "earthgazer reconcile", Remedy(Cure.RECONCILE),
         )  # fmt: skip
 
 
-def _with_worker(seen: Observations, subject: str, quoted: str, recorded: Recorded, ago: str) -> Finding:
+def _with_worker(seen: Observations, subject: str, recorded: Recorded, ago: str) -> Finding:
     worker = recorded.worker or ""
     answered = worker in {one.name for one in seen.workers}
     if seen.silent_listeners and not answered:
@@ -154,7 +166,8 @@ def _with_worker(seen: Observations, subject: str, quoted: str, recorded: Record
         "task-lost", Severity.CRITICAL, subject,
         f"by the record {worker} has it, {recorded.state} since {ago}, but that {what} and its message is"
         " nowhere: it ended with its process, or just now",
-        f"earthgazer tasks retry --copy {quoted}",
+        "earthgazer reconcile" if recorded.state == "RECEIVED" else "earthgazer reconcile --with-begun",
+        Remedy(Cure.RECONCILE),
     )  # fmt: skip
 
 

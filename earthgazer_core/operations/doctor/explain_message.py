@@ -14,9 +14,10 @@ from earthgazer_core.operations.doctor.checks.messages import (
     revokers,
     waits_beyond_timeout,
 )
-from earthgazer_core.operations.doctor.checks.queues import strangers
+from earthgazer_core.operations.doctor.checks.queues import resume_command, strangers
 from earthgazer_core.operations.doctor.finding import Finding, Severity, finding
 from earthgazer_core.operations.doctor.observations import Observations
+from earthgazer_core.operations.doctor.remedy import Cure, Remedy
 from earthgazer_core.operations.doctor.see_task import TaskSeen
 
 
@@ -54,6 +55,7 @@ def why_queued(seen: Observations, task: TaskSeen) -> Iterator[Finding]:
                 "pool-empty", Severity.CRITICAL, subject,
                 f"{place}, and no consumer has a process: {listed(empty)}",
                 seen.command("control", "-d", empty[0], "pool_grow", "1"),
+                Remedy(Cure.GROW_POOL, (empty[0],)),
             )  # fmt: skip
         elif len(busy) == len(consumers):
             running = listed(f"{one.name} {one.task_id}" for worker in busy for one in worker.report.active)
@@ -76,6 +78,7 @@ def why_held(seen: Observations, task: TaskSeen) -> Iterator[Finding]:
         yield finding(
             "rate-limited", Severity.INFO, subject, f"a worker holds it back: at most {rate} may run",
             seen.command("control", "rate_limit", message.name, "0"),
+            Remedy(Cure.LIFT_RATE_LIMIT, (message.name,)),
         )  # fmt: skip
         return
     age_s = message.age_s or 0.0
@@ -91,6 +94,15 @@ def why_held(seen: Observations, task: TaskSeen) -> Iterator[Finding]:
             f"{held}{who} and {counted(seen.silent_listeners, 'worker')} answer nothing:"
             " a busy solo pool, or stuck",
             "earthgazer workers",
+        )  # fmt: skip
+        return
+    holder = task.recorded.worker if task.recorded and task.recorded.state == "RECEIVED" else None
+    if holder in {worker.name for worker in seen.workers} and eta is None:
+        yield finding(
+            "task-held-back", Severity.WARNING, subject,
+            f"{holder} took it {span(age_s)} ago, answers, and does not list it: most likely a rate limit of"
+            " then holds it back, which Celery keeps to itself",
+            f"restart {holder}, which gives it back",
         )  # fmt: skip
         return
     back = f"in {span(timeout_s - age_s)}" if age_s < timeout_s else "at the next sweep of a worker"
@@ -119,12 +131,12 @@ def _doomed(seen: Observations, message: Message) -> Iterator[Finding]:
 
 def _unconsumed(seen: Observations, message: Message, place: str) -> Finding:
     subject = _subject(message)
-    for pause in seen.database.pauses if seen.database else ():
+    for pause in seen.pauses:
         if pause.queue == message.queue:
             return finding(
                 "queue-paused", Severity.WARNING, subject,
                 f"{place}, which {pause.who} paused {span((seen.at - pause.at).total_seconds())} ago",
-                seen.command("control", "add_consumer", message.queue),
+                resume_command(pause), Remedy(Cure.RESUME_QUEUE, (pause.queue,)),
             )  # fmt: skip
     silent = seen.silent_listeners
     evidence = f"{place}, and no worker that answered consumes that queue"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from earthgazer_core.operations.doctor.remedy import Remedy
+
 
 class Severity(StrEnum):
     """How much it matters; the worst comes first."""
@@ -27,12 +29,17 @@ class Finding:
     evidence: str
     """What was seen."""
     fix: str
-    """A command or a key; arguments are quoted for a shell."""
+    """A command or a setting; arguments are quoted for a shell."""
+    remedy: Remedy | None = None
+    """What Doctor can do itself about it, in the console by a key; None where that is for people."""
 
 
-def finding(check: str, severity: Severity, subject: str, evidence: str, fix: str) -> Finding:
+def finding(
+    check: str, severity: Severity, subject: str, evidence: str, fix: str, remedy: Remedy | None = None
+) -> Finding:
     """Return a finding with each text on one line."""
-    return Finding(check, severity, *(" ".join(text.split()) for text in (subject, evidence, fix)))
+    subject, evidence, fix = (" ".join(text.split()) for text in (subject, evidence, fix))
+    return Finding(check, severity, subject, evidence, fix, remedy)
 
 
 def sorted_by_severity(findings: list[Finding]) -> tuple[Finding, ...]:

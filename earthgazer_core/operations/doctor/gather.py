@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from earthgazer_core.errors import EarthGazerError
+from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.doctor.access import FleetAccess
 from earthgazer_core.operations.doctor.deadline import Pending
 from earthgazer_core.operations.doctor.observations import (
@@ -19,11 +20,13 @@ from earthgazer_core.operations.doctor.observations import (
     DatabaseSeen,
     DiskSeen,
     Observations,
+    ResultsSeen,
     WorkerSeen,
 )
+from earthgazer_core.operations.doctor.see_amqp import see_amqp
 from earthgazer_core.operations.doctor.see_broker import BrokerWatch
 from earthgazer_core.operations.doctor.see_database import see_beats, see_database
-from earthgazer_core.operations.doctor.see_results import see_results
+from earthgazer_core.operations.doctor.see_results import see_chords, see_results
 from earthgazer_core.operations.doctor.see_workers import periodic_tasks, see_workers
 
 
@@ -51,11 +54,14 @@ def gather(access: FleetAccess) -> Observations:
                 beats = Pending(
                     "the database", lambda: see_beats(source, names), access.service_patience_s
                 ).result()
+    results: ResultsSeen | None = None
     app, chords = access.app, database.chords if database is not None else ()
     with results_problem.noted():
         if app is not None:
-            chords = Pending(
-                "the result backend", lambda: see_results(app, chords), access.service_patience_s
+            chords, results = Pending(
+                "the result backend",
+                lambda: (see_chords(app, chords), see_results(app)),
+                access.service_patience_s,
             ).result()
     return Observations(
         at=datetime.now(UTC),
@@ -64,6 +70,7 @@ def gather(access: FleetAccess) -> Observations:
         has_asked=access.mailbox is not None,
         workers=workers,
         expected=access.expected,
+        results=results,
         results_problem=results_problem.text,
         database=database and replace(database, chords=chords),
         database_problem=database_problem.text,
@@ -92,6 +99,9 @@ def _fleet(access: FleetAccess) -> tuple[BrokerSeen | None, tuple[WorkerSeen, ..
     mailbox, broker = access.mailbox, access.broker
     if access.app is None or broker is None:
         return None, see_workers(access, mailbox) if mailbox is not None else ()
+    if not isinstance(broker, RedisBroker):
+        workers = see_workers(access, mailbox) if mailbox is not None else ()
+        return see_amqp(broker, workers), workers
     with BrokerWatch(access.app) as watch:
         workers = see_workers(access, mailbox) if mailbox is not None else ()
         return watch.seen(broker, workers), watch.heard(workers)

@@ -104,6 +104,20 @@ class ServerSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A queue that an operator paused."""
+
+    queue: str
+    """The queue."""
+    who: str
+    """The operator."""
+    at: datetime
+    """When."""
+    consumers: tuple[str, ...]
+    """Workers that consumed it."""
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerSeen:
     """The broker and what waits in it."""
 
@@ -115,6 +129,8 @@ class BrokerSeen:
     """Unacknowledged messages."""
     server: ServerSeen
     """The server itself."""
+    pauses: tuple[Pause, ...] = ()
+    """Queues that are paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +186,13 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
-    """A queue that an operator paused."""
+class Late:
+    """A periodic task that is due and was not sent."""
 
-    queue: str
-    """The queue."""
-    who: str
-    """The operator."""
-    at: datetime
-    """When."""
+    name: str
+    """Name in the schedule."""
+    due_at: datetime
+    """When it was due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +209,26 @@ class DatabaseSeen:
     """Tasks that a worker is said to have."""
     chords: tuple[Chord, ...] = ()
     """Chords whose body hasn't been sent."""
-    pauses: tuple[Pause, ...] = ()
-    """Queues that were paused and not resumed."""
+    late: tuple[Late, ...] = ()
+    """Periodic tasks that are due and were not sent, the longest due first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsSeen:
+    """Results of tasks that are kept, as far as a look of some seconds tells."""
+
+    count: int
+    """Results that were counted."""
+    is_all: bool
+    """Whether those are all that there are."""
+    size_bytes: int
+    """Memory that they take, reckoned from a sample."""
+    sampled: int
+    """Results that were looked at more closely."""
+    forever: int
+    """Of those, the ones that never expire."""
+    unread: int | None
+    """Of those, the ones that nobody has read; None where the server does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +259,8 @@ class Observations:
     """Those that answered, by name."""
     expected: tuple[str, ...]
     """Workers that should be there."""
+    results: ResultsSeen | None
+    """None where results aren't in Redis, or were not reached."""
     results_problem: str
     """Why the result backend was not reached; empty otherwise."""
     database: DatabaseSeen | None
@@ -248,6 +282,11 @@ class Observations:
         if self.broker is None or not self.has_asked:
             return 0
         return max(0, self.broker.server.listeners - sum(len(worker.pids) or 1 for worker in self.workers))
+
+    @property
+    def pauses(self) -> tuple[Pause, ...]:
+        """Queues that are paused."""
+        return self.broker.pauses if self.broker is not None else ()
 
     def consumers(self, queue: str) -> tuple[WorkerSeen, ...]:
         """Return the workers that consume a queue."""

@@ -9,6 +9,7 @@ from earthgazer_core.operations.doctor.checks.check import listed, span
 from earthgazer_core.operations.doctor.checks.workers import keeps_waiting_s
 from earthgazer_core.operations.doctor.finding import Finding, Severity, finding
 from earthgazer_core.operations.doctor.observations import HeldTask, Observations, WorkerSeen
+from earthgazer_core.operations.doctor.remedy import Cure, Remedy
 
 
 def on_worker(seen: Observations, task_id: str) -> Iterator[Finding]:
@@ -57,6 +58,7 @@ def _reserved(seen: Observations, worker: WorkerSeen, held: HeldTask) -> Finding
         return finding(
             "pool-empty", Severity.CRITICAL, subject, f"{worker.name} holds it, and its pool has no process",
             seen.command("control", "-d", worker.name, "pool_grow", "1"),
+            Remedy(Cure.GROW_POOL, (worker.name,)),
         )  # fmt: skip
     waited_s = keeps_waiting_s(seen, worker)
     running = listed(f"{one.name} {one.task_id}" for one in worker.report.active) or "nothing"

@@ -7,7 +7,7 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 from types import TracebackType
@@ -19,7 +19,17 @@ from kombu.exceptions import KombuError
 
 from earthgazer_core.errors import ServiceUnavailableError
 from earthgazer_core.operations.broker import RedisBroker
-from earthgazer_core.operations.doctor.observations import BrokerSeen, ReplyList, ServerSeen, WorkerSeen
+from earthgazer_core.operations.doctor.glob import glob
+from earthgazer_core.operations.doctor.observations import (
+    BrokerSeen,
+    Pause,
+    ReplyList,
+    ServerSeen,
+    WorkerSeen,
+)
+from earthgazer_core.operations.listeners import count_listeners, topic
+from earthgazer_core.operations.queues.lever_broker import lever_broker
+from earthgazer_core.operations.queues.marks import pauses
 
 _PATIENCE_S = 3.0
 _PEEK = 200
@@ -55,7 +65,7 @@ class BrokerWatch:
             self._replies = self._unread_replies()
             client: Any = self._client
             self._events = client.pubsub()
-            self._events.psubscribe(f"{_glob(self._topic('celeryev'))}*")
+            self._events.psubscribe(f"{glob(topic(self._channel, 'celeryev'))}*")
             self._thread.start()
         return self
 
@@ -81,7 +91,16 @@ class BrokerWatch:
             message for queue in snapshot.queues if queue.depth for message in broker.peek(queue.name, _PEEK)
         ]
         held = islice(broker.messages(()), _MOST_HELD) if snapshot.unacked else ()
-        return BrokerSeen(snapshot, tuple(waiting), tuple(held), server)
+        return BrokerSeen(snapshot, tuple(waiting), tuple(held), server, _pauses(self._app))
+
+    def delete_orphans(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """Delete those of these lists of answers that nobody has fetched from since this watch began."""
+        with _translated():
+            orphans = {one.key for one in self._orphans()} & set(keys)
+            client: Any = self._client
+            for key in orphans:
+                client.delete(key)
+        return tuple(sorted(orphans))
 
     def heard(self, workers: Iterable[WorkerSeen]) -> tuple[WorkerSeen, ...]:
         """Return the workers with what their events told of them."""
@@ -138,7 +157,7 @@ class BrokerWatch:
             ),
             cut_subscribers=int(info.get("client_output_buffer_limit_disconnections", 0)),
             skew_s=skew,
-            listeners=self._listeners(),
+            listeners=count_listeners(self._app, client, self._channel),
             bound_workers=self._bound_workers(),
             orphan_replies=(),
         )
@@ -153,23 +172,6 @@ class BrokerWatch:
             # Managed servers keep their configuration to themselves.
             return None
 
-    def _listeners(self) -> int:
-        """Return how many connections receive a command to workers."""
-        exchange = self._control.exchange.name
-        body: dict[str, Any] = {
-            "method": "ping",
-            "arguments": {},
-            "destination": ["nobody@doctor"],
-            "ticket": None,
-        }
-        message = self._channel.prepare_message(
-            json.dumps(body), content_type="application/json", content_encoding="utf-8",
-            headers={"expires": time.time() + _PATIENCE_S},
-        )  # fmt: skip
-        self._channel._inplace_augment_message(message, exchange, "")
-        received: Any = self._client.publish(self._topic(exchange), json.dumps(message))
-        return int(received)
-
     def _bound_workers(self) -> tuple[str, ...]:
         exchange = self._control.exchange.name
         members: Any = self._client.smembers(self._key(self._channel.keyprefix_queue % exchange))
@@ -179,7 +181,7 @@ class BrokerWatch:
     def _unread_replies(self) -> dict[bytes, bytes]:
         """Return lists of answers with their oldest answer."""
         client: Any = self._client
-        pattern = f"{_glob(self._key(''))}*.{_glob(self._control.reply_exchange.name)}"
+        pattern = f"{glob(self._key(''))}*.{glob(self._control.reply_exchange.name)}"
         deadline = time.monotonic() + _SCAN_S
         found = {}
         for key in client.scan_iter(match=pattern, count=_SCAN_PAGE, _type="list"):
@@ -203,8 +205,15 @@ class BrokerWatch:
     def _key(self, name: str) -> str:
         return f"{self._channel.global_keyprefix}{name}"
 
-    def _topic(self, exchange: str) -> str:
-        return self._key(self._channel._get_publish_topic(exchange, ""))
+
+def _pauses(app: Celery) -> tuple[Pause, ...]:
+    with closing(lever_broker(app)) as broker:
+        kept = pauses(broker)
+    return tuple(
+        Pause(one.queue, one.who, one.at, tuple(consumer.worker for consumer in one.consumers))
+        for one in kept
+        if not one.is_ending
+    )
 
 
 def _events_in(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -220,10 +229,6 @@ def _events_in(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for event in decoded if isinstance(decoded, list) else [decoded]:
         if isinstance(event, dict):
             yield event
-
-
-def _glob(text: str) -> str:
-    return "".join(f"\\{letter}" if letter in "*?[]^\\" else letter for letter in text)
 
 
 @contextmanager

@@ -12,16 +12,14 @@ from sqlalchemy.orm import Session
 from earthgazer_core.db import migrations
 from earthgazer_core.db.session import Database
 from earthgazer_core.db.tables import (
-    OperatorActionRow,
+    ScheduleEntryRow,
     TaskExecutionRow,
     TaskMessageRow,
     WorkflowRunRow,
     WorkflowStepRow,
 )
-from earthgazer_core.operations.doctor.observations import Beat, Chord, DatabaseSeen, LiveTask, Pause
-
-PAUSED, RESUMED = "queue.pause", "queue.resume"
-"""Actions of the audit that tell of a queue; their target is ``{"queue": name}``."""
+from earthgazer_core.operations.doctor.observations import Beat, Chord, DatabaseSeen, Late, LiveTask
+from earthgazer_core.operations.schedule import LATE_AFTER_S
 
 _STATEMENT_S = 5
 _MOST = 1_000
@@ -52,7 +50,7 @@ def see_database(database: Database) -> DatabaseSeen:
             elapsed_s, revision, head,
             live=tuple(_live(session)),
             chords=tuple(_chords(session)),
-            pauses=tuple(_pauses(session)),
+            late=tuple(_late(session)),
         )  # fmt: skip
 
 
@@ -132,16 +130,10 @@ def _chords(session: Session) -> Iterator[Chord]:
         )
 
 
-def _pauses(session: Session) -> Iterator[Pause]:
-    row = OperatorActionRow
-    newest: set[str] = set()
-    for action in session.scalars(
-        select(row)
-        .where(row.action.in_((PAUSED, RESUMED)), row.outcome == "done")
-        .order_by(row.at.desc(), row.id.desc())
-        .limit(_MOST)
-    ):
-        queue = str(action.target.get("queue"))
-        if queue not in newest and action.action == PAUSED:
-            yield Pause(queue, action.who, action.at)
-        newest.add(queue)
+def _late(session: Session) -> Iterator[Late]:
+    row = ScheduleEntryRow
+    since = func.clock_timestamp() - timedelta(seconds=LATE_AFTER_S)
+    is_late = (row.enabled, row.retired_at.is_(None), row.next_due_at < since)
+    query = select(row.name, row.next_due_at).where(*is_late).order_by(row.next_due_at).limit(_MOST)
+    for name, due_at in session.execute(query):
+        yield Late(name, due_at)

@@ -25,3 +25,9 @@ class Thresholds:
     """Difference between two clocks."""
     chord_wait_s: float = 30.0
     """Time in which a chord's body follows the last of its header."""
+    results_many: int = 50_000
+    """Results that may be kept although nobody reads them."""
+    results_bytes: int = 256 * 2**20
+    """Memory that such results may take."""
+    results_forever: int = 1_000
+    """Results that may be kept without an end."""

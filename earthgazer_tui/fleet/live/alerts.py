@@ -27,6 +27,7 @@ def alerts_of(
     *,
     is_read_only: bool,
     unread_reason: str,
+    late_entries: int = 0,
 ) -> Iterator[Alert]:
     """Yield what the snapshot's own parts tell; whoever shows them sorts them by severity."""
     if broker.state is ServiceState.DOWN:
@@ -49,6 +50,9 @@ def alerts_of(
             yield Alert("warning", "workers are seen, but none sends task events", hint)
         if unread_reason:
             yield Alert("warning", f"events don't reach us: {unread_reason}", "")
+    if late_entries:
+        due = "1 periodic task is" if late_entries == 1 else f"{late_entries} periodic tasks are"
+        yield Alert("critical", f"{due} due and not sent: does beat run?", "8 shows the schedule")
     if (share := counters.failed_percent) is not None and share >= _FAILING_PERCENT:
         yield Alert("warning", f"{share:.0f} % of the tasks of the last minute failed", "5 shows them")
     if counters.events_shed:
@@ -61,7 +65,14 @@ def alerts_of(
 
 def _of_queues(queues: Sequence[QueueDepth]) -> Iterator[Alert]:
     for queue in queues:
-        if queue.depth and queue.consumers == 0:
+        paused = queue.pause if queue.pause is not None and not queue.pause.is_ending else None
+        if queue.depth and paused is not None:
+            yield Alert(
+                "warning",
+                f"queue {queue.name}: paused by {paused.who}, {queue.depth} waiting",
+                "R on Queues resumes it",
+            )
+        elif queue.depth and queue.consumers == 0:
             yield Alert(
                 "critical",
                 f"queue {queue.name}: {queue.depth} waiting, no worker consumes it",
@@ -83,6 +94,13 @@ def _of_workers(workers: Sequence[Worker]) -> Iterator[Alert]:
             held = f"; it ran {len(worker.running)}" if worker.running else ""
             yield Alert(
                 "warning", f"worker {worker.hostname} was not heard of for long{held}", "6 shows the workers"
+            )
+        elif worker.state is WorkerState.LATE:
+            held = f"; it runs {len(worker.running)}" if worker.running else ""
+            yield Alert(
+                "warning",
+                f"worker {worker.hostname} is late: last seen {worker.last_seen_s:.0f} s ago{held}",
+                "busy in a solo pool, or stuck: 0 looks closer",
             )
         elif worker.state is WorkerState.SEEN and worker.pool_size == 0:
             yield Alert(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from earthgazer_core.db.tables import CaptureRow, LocationRow, TaskExecutionRow
+from earthgazer_core.db.tables import CaptureRow, LocationRow, ScheduleEntryRow, TaskExecutionRow
+from earthgazer_core.operations.schedule import LATE_AFTER_S
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.observations import Progress
 
@@ -28,6 +29,8 @@ class Counts:
     """Runs in work."""
     failed: int
     """Failures not dismissed."""
+    late: int
+    """Periodic tasks that are due and not sent."""
     oldest_waiting_at: datetime | None
     """When the oldest message that nobody received was sent."""
     progress: Mapping[str, Progress]
@@ -51,6 +54,11 @@ def count(session: Session, running: Sequence[str]) -> Counts:
     failed = session.scalar(
         select(func.count()).where(table.state == "FAILURE", table.dismissed_at.is_(None))
     )
+    entry = ScheduleEntryRow
+    since = func.clock_timestamp() - timedelta(seconds=LATE_AFTER_S)
+    late = session.scalar(
+        select(func.count()).where(entry.enabled, entry.retired_at.is_(None), entry.next_due_at < since)
+    )
     is_empty = not session.scalar(select(exists(select(CaptureRow.id)) | exists(select(LocationRow.id))))
     rows = session.execute(
         select(table.task_id, table.name, table.state, table.percent, table.stage).where(
@@ -63,4 +71,4 @@ def count(session: Session, running: Sequence[str]) -> Counts:
         if row.state in LIVE
     }
     silent = frozenset(row.task_id for row in rows if row.state in _SILENT)
-    return Counts(captures, workflows, failed or 0, oldest, progress, silent, is_empty)
+    return Counts(captures, workflows, failed or 0, late or 0, oldest, progress, silent, is_empty)

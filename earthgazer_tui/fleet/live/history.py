@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from earthgazer_core.operations import history as operations
+from earthgazer_core.operations.local_audit import LocalAudit
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.models import History, HistoryGroup, OperatorAction, Percentiles
 
@@ -17,15 +18,25 @@ _MOST_ITEMS = 3
 """Members of a list that are named."""
 
 
-def read_history(session: Session, span: timedelta, by: str) -> History:
+def read_history(session: Session, span: timedelta, by: str, with_times: bool) -> History:
     """Return what ended within the span before now, by ``task`` or ``queue``."""
-    found = operations.read_history(session, datetime.now(UTC) - span, by=operations.GroupBy(by))
+    since = datetime.now(UTC) - span
+    found = operations.read_history(session, since, by=operations.GroupBy(by), with_slot_times=with_times)
     groups = tuple(_group(group) for group in (found.total, *found.groups))
     return History(found.since, found.until, found.slot_s, groups)
 
 
 def list_actions(session: Session, text: str = "", limit: int = 500) -> tuple[OperatorAction, ...]:
     """Return what operators did, newest first."""
+    return _actions(operations.list_actions(session, words=text, limit=limit))
+
+
+def local_actions(audit: LocalAudit, text: str = "", limit: int = 500) -> tuple[OperatorAction, ...]:
+    """Return what operators did by the audit file, newest first."""
+    return _actions(audit.read(text, limit))
+
+
+def _actions(found: Iterable[operations.OperatorAction]) -> tuple[OperatorAction, ...]:
     return tuple(
         OperatorAction(
             number=action.number,
@@ -38,7 +49,7 @@ def list_actions(session: Session, text: str = "", limit: int = 500) -> tuple[Op
             outcome=sanitise.name(action.outcome),
             detail=words(action.detail),
         )
-        for action in operations.list_actions(session, words=text, limit=limit)
+        for action in found
     )
 
 
@@ -70,6 +81,8 @@ def _group(group: operations.Group) -> HistoryGroup:
         wait=_percentiles(group.wait),
         throughput=tuple(slot.count for slot in group.ended),
         failures=tuple(slot.failed for slot in group.ended),
+        run_times=tuple(_percentiles(slot.run) for slot in group.ended),
+        wait_times=tuple(_percentiles(slot.wait) for slot in group.ended),
     )
 
 

@@ -8,23 +8,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
-
 from earthgazer_core.operations.executions import Execution
-from earthgazer_core.operations.filter import Filter, matcher
+from earthgazer_core.operations.filter import matcher
 from earthgazer_core.operations.search import search_executions
-from earthgazer_tui.fleet.errors import RefusedError
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.filter_line import event_fields, read_filter
 from earthgazer_tui.fleet.live.observations import Observations
-from earthgazer_tui.fleet.live.reader import STATEMENT_TIMEOUT_S, Reader
+from earthgazer_tui.fleet.live.reader import Reader
 from earthgazer_tui.fleet.live.snapshot import task_row
 from earthgazer_tui.fleet.live.tasks import execution_row
 from earthgazer_tui.fleet.models import TaskRow
-
-_OUT_OF_TIME = "57014"
-"""Postgres' code for a statement that was ended because it took too long."""
 
 
 def list_tasks(
@@ -47,7 +40,7 @@ def list_tasks(
     # Events first: what ends between the two looks is then in the record.
     with state.lock:
         told = {task.task_id: (task_row(task, seen), event_fields(task)) for task in state.recent}
-    found = reader.read(_search, filter_, limit, now)
+    found = reader.read(search_executions, filter_, limit=limit, now=now)
     rows = []
     for execution in found:
         row = execution_row(execution)
@@ -61,17 +54,6 @@ def list_tasks(
     oldest = min((row.at for row in rows), default=None) if len(found) == limit else None
     rows += [row for row, fields in told.values() if (oldest is None or row.at >= oldest) and matches(fields)]
     return tuple(heapq.nlargest(limit, rows, key=lambda row: row.at))
-
-
-def _search(session: Session, filter_: Filter, limit: int, now: datetime) -> tuple[Execution, ...]:
-    try:
-        return search_executions(session, filter_, limit=limit, now=now)
-    except OperationalError as error:
-        if getattr(error.orig, "pgcode", None) != _OUT_OF_TIME:
-            raise
-        raise RefusedError(
-            f"too much to search in {STATEMENT_TIMEOUT_S:.0f} s: narrow the filter, with since:1h for example"
-        ) from error
 
 
 def _newer(recorded: TaskRow, told: TaskRow) -> TaskRow:

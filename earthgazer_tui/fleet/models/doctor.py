@@ -27,7 +27,11 @@ class Finding:
     evidence: str
     """What was seen."""
     fix: str
-    """A command or a key."""
+    """A command or a setting."""
+    remedy: str = ""
+    """What the fleet itself can do about it, in one line; empty where that is for people."""
+    number: int = 0
+    """What the fleet knows that remedy by; it forgets old ones."""
 
 
 @dataclass(frozen=True, slots=True)

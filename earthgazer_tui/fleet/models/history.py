@@ -40,6 +40,10 @@ class HistoryGroup:
     """How many ended in each slot, oldest first."""
     failures: tuple[int, ...]
     """How many of those failed."""
+    run_times: tuple[Percentiles, ...] = ()
+    """Time from start to end of those in each slot; nothing known where it was not asked for."""
+    wait_times: tuple[Percentiles, ...] = ()
+    """Time from publishing to start of those in each slot; likewise."""
 
 
 @dataclass(frozen=True, slots=True)

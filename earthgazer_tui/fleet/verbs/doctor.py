@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from earthgazer_tui.fleet.models import CheckProgress, Diagnosis, Finding
+from earthgazer_tui.fleet.models import ActionResult, CheckProgress, Diagnosis, Finding
 
 
 class DoctorVerbs(Protocol):
@@ -16,3 +16,6 @@ class DoctorVerbs(Protocol):
 
     async def explain(self, task_id: str) -> Sequence[Finding]:
         """Return why a task is not done, the worst reason first; nothing for one that ended well."""
+
+    async def apply_remedies(self, numbers: Sequence[int]) -> ActionResult:
+        """Do what these findings' remedies say; each is checked anew and may be refused."""

@@ -12,8 +12,11 @@ from earthgazer_tui.fleet.models import History, OperatorAction
 class HistoryVerbs(Protocol):
     """What ran over a span of time, and who did what."""
 
-    async def history(self, span: timedelta, by: str = "task") -> History:
-        """Return what ended within the span before now, counted by ``task`` or by ``queue``."""
+    async def history(self, span: timedelta, by: str = "task", *, with_times: bool = False) -> History:
+        """Return what ended within the span before now, counted by ``task`` or by ``queue``.
+
+        Run and wait times of each slot come only where they are asked for: they take long to count.
+        """
 
     async def actions(self, text: str = "", limit: int = 500) -> Sequence[OperatorAction]:
         """Return what operators did, where the words of ``text`` are somewhere in it, newest first."""

@@ -61,11 +61,21 @@ def test_counts_failures_and_times_by_task(database: Database) -> None:
 def test_throughput_has_a_slot_for_each_while(database: Database) -> None:
     fill(database)
     with database.session() as session:
-        found = read_history(session, rows.NOW - HOUR, rows.NOW)
+        found = read_history(session, rows.NOW - HOUR, rows.NOW, with_slot_times=True)
+        without = read_history(session, rows.NOW - HOUR, rows.NOW)
+    assert found.groups[0].run == without.groups[0].run
+    assert {slot.run.p50 for slot in without.total.ended} == {None}
     assert found.slot_s == 60
     assert [(slot.at, slot.count, slot.failed) for slot in found.groups[0].ended if slot.count] == [
         (rows.NOW - timedelta(minutes=30), 100, 5)
     ]
+    slot = next(slot for slot in found.groups[0].ended if slot.count)
+    assert (slot.failed_percent, slot.run.p50, slot.run.p99) == pytest.approx((5.0, 4.95, 9.801))
+    assert slot.wait.p95 == pytest.approx(19.505)
+    both = next(slot for slot in found.total.ended if slot.count == 2)
+    assert (both.run.p50, both.wait.p50) == pytest.approx((2.0, 7.0))
+    empty = found.total.ended[0]
+    assert (empty.failed_percent, empty.run.p50, empty.wait.p99) == (None, None, None)
     assert len(found.total.ended) == 61
     assert sum(slot.count for slot in found.total.ended) == 102
 
@@ -97,7 +107,7 @@ def test_an_empty_span_and_one_that_takes_too_long_are_refused(
         read_history(session, rows.NOW, rows.NOW)
     fill(database)
     monkeypatch.setattr(history, "STATEMENT_TIMEOUT_S", 0.001)
-    monkeypatch.setattr(history, "_groups", lambda *_: text("SELECT pg_sleep(5)"))
+    monkeypatch.setattr(history, "_groups", lambda _: text("SELECT pg_sleep(5)"))
     with pytest.raises(RefusedError, match="a shorter span"), database.session() as session:
         read_history(session, rows.NOW - HOUR, rows.NOW)
 

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from earthgazer_core.db.migrations import upgrade
 from earthgazer_core.db.session import Database, make_engine
 from earthgazer_core.errors import ServiceUnavailableError
 from earthgazer_core.operations.schedule import run_now, set_enabled, set_interval
+from earthgazer_core.schedule.entries import task_id_of
 from earthgazer_core.settings import CelerySettings, DatabaseSettings, EarthGazerSettings
 from earthgazer_core.stack.postgres import PostgresServer
 from earthgazer_core.stack.valkey import ValkeyServer
@@ -39,6 +41,23 @@ def test_a_run_due_while_beat_was_down_is_sent_once(beats: Beats) -> None:
     assert "'older_than_s': 5" in message.kwargs_repr
     assert message.headers["expires"] is not None
     assert entry.total_runs == 1
+
+
+def test_a_beat_killed_before_a_due_time_and_started_after_it_loses_no_run(beats: Beats) -> None:
+    schedule = {"sweep": every(4)}
+    beat = beats.start(schedule)
+    beats.until(lambda: beats.entries(), "the entry")
+    beats.kill(beat)
+    entry = beats.entry("sweep")
+    assert (entry.total_runs, beats.messages()) == (0, ())
+    due_at = entry.next_run_at
+    assert due_at is not None
+    beats.until(lambda: datetime.now(UTC) > due_at, "the due time, with nobody there")
+    assert beats.messages() == ()
+    beats.start(schedule)
+    beats.until(lambda: beats.runs_of("sweep"), "the run that was due")
+    assert beats.entry("sweep").last_due_at == due_at
+    assert beats.sent_ids()[task_id_of("sweep", due_at)] == 1
 
 
 @pytest.mark.parametrize("die", ["before", "after"])

@@ -35,10 +35,13 @@ async def test_what_ended_is_counted(fleet: LiveFleet, database: Database) -> No
             )  # fmt: skip
         old = now - timedelta(hours=3)
         rows.execution(session, "old", finished_at=old, updated_at=old)
-    total, group = (await fleet.history(timedelta(hours=1))).groups
+    total, group = (await fleet.history(timedelta(hours=1), with_times=True)).groups
     assert (total.is_total, total.count, group.name, group.count) == (True, 10, "app.\\x1b[2Ja", 10)
     assert (group.failed, group.failed_percent, group.run.p50, group.wait.p50) == (1, 10.0, 2.0, 0.0)
     assert (sum(group.throughput), sum(group.failures)) == (10, 1)
+    slot = next(k for k, n in enumerate(group.throughput) if n)
+    assert (group.run_times[slot].p50, group.wait_times[slot].p99) == (2.0, 0.0)
+    assert len(group.run_times) == len(group.wait_times) == len(group.throughput)
     history = await fleet.history(timedelta(hours=24), "queue")
     assert [(one.name, one.count) for one in history.groups] == [("all", 11), ("io", 10), ("(unknown)", 1)]
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from earthgazer_core.db.session import Database
 from earthgazer_core.operations.broker import RedisBroker
@@ -15,6 +16,7 @@ from earthgazer_core.schedule.timing import Timing
 from earthgazer_tui.fleet.errors import NotFoundError, ReadOnlyError, RefusedError, UnavailableError
 from earthgazer_tui.fleet.live.fleet import LiveFleet, LiveOptions
 from tests.tui.fleet import rows
+from tests.tui.fleet.watching import until
 
 pytestmark = pytest.mark.fleet
 
@@ -97,3 +99,13 @@ async def test_without_a_database_there_is_no_schedule(broker_url: str) -> None:
             await fleet.run_scheduled(["sweep"])
     finally:
         await fleet.close(None)
+
+
+async def test_what_is_late_is_told_by_badge_and_alert(fleet: LiveFleet, seeded: Database) -> None:
+    await until(fleet, lambda s: s.badges.schedule == 0)
+    with seeded.session() as session:
+        session.execute(text("UPDATE earthgazer.schedule_entries SET next_due_at = now() - interval '1 h'"))
+    snapshot = await until(fleet, lambda s: s.badges.schedule == 2)
+    assert any("2 periodic tasks are due and not sent" in alert.text for alert in snapshot.alerts)
+    await fleet.switch_scheduled(["sweep", "nightly \x1b[2J"], is_enabled=False)
+    await until(fleet, lambda s: s.badges.schedule == 0)

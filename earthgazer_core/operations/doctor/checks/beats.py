@@ -8,8 +8,13 @@ from earthgazer_core.operations.doctor.checks.check import Check, listed
 from earthgazer_core.operations.doctor.finding import Finding, Severity, finding
 from earthgazer_core.operations.doctor.observations import Beat, Observations
 
+OWN_SCHEDULER = "earthgazer_core.schedule.scheduler:DatabaseScheduler"
+"""Sends each run once, however many of it there are."""
+
 
 def _examine(seen: Observations) -> Iterator[Finding]:
+    if any((worker.conf or {}).get("beat_scheduler") == OWN_SCHEDULER for worker in seen.workers):
+        return
     by_task: dict[str, list[Beat]] = {}
     for beat in seen.beats:
         by_task.setdefault(beat.task, []).append(beat)

@@ -9,6 +9,7 @@ from earthgazer_core.operations.broker import Message
 from earthgazer_core.operations.doctor.checks.check import Check, counted, listed, span
 from earthgazer_core.operations.doctor.finding import Finding, Severity, finding
 from earthgazer_core.operations.doctor.observations import Observations
+from earthgazer_core.operations.doctor.remedy import Cure, Remedy
 
 
 def header_time(message: Message, name: str) -> datetime | None:
@@ -103,6 +104,7 @@ def _rate_limited(seen: Observations) -> Iterator[Finding]:
             f"{counted(len(messages), 'message')} such as {messages[0].task_id} waits:"
             f" at most {rate_limit(seen, messages[0])} may run",
             seen.command("control", "rate_limit", name, "0"),
+            Remedy(Cure.LIFT_RATE_LIMIT, (name,)),
         )  # fmt: skip
 
 

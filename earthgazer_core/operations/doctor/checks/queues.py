@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from earthgazer_core.operations.doctor.checks.check import Check, counted, listed, span
 from earthgazer_core.operations.doctor.finding import Finding, Severity, finding
-from earthgazer_core.operations.doctor.observations import Observations
+from earthgazer_core.operations.doctor.observations import Observations, Pause
+from earthgazer_core.operations.doctor.remedy import Cure, Remedy
 
 
 def _without_consumer(seen: Observations) -> Iterator[Finding]:
-    paused = {pause.queue for pause in seen.database.pauses} if seen.database else set()
+    paused = {pause.queue for pause in seen.pauses}
     for queue in seen.broker.snapshot.queues if seen.broker else ():
         if not seen.has_asked or not queue.depth or queue.consumers or queue.name in paused:
             continue
@@ -26,24 +28,34 @@ def _without_consumer(seen: Observations) -> Iterator[Finding]:
 
 def _paused(seen: Observations) -> Iterator[Finding]:
     depths = {queue.name: queue.depth for queue in seen.broker.snapshot.queues} if seen.broker else {}
-    for pause in seen.database.pauses if seen.database else ():
-        if seen.consumers(pause.queue):
-            continue
+    for pause in seen.pauses:
+        evidence = (
+            f"paused by {pause.who} {span((seen.at - pause.at).total_seconds())} ago,"
+            f" {counted(depths.get(pause.queue, 0), 'message')} waiting"
+        )
+        again = [worker.name for worker in seen.consumers(pause.queue)]
         yield finding(
             PAUSED.id, Severity.WARNING, f"queue {pause.queue}",
-            f"paused by {pause.who} {span((seen.at - pause.at).total_seconds())} ago,"
-            f" {counted(depths.get(pause.queue, 0), 'message')} waiting",
-            seen.command("control", "add_consumer", pause.queue),
+            f"{evidence}; {listed(again)} consumes it all the same" if again else evidence,
+            "earthgazer queues paused --enforce" if again else resume_command(pause),
+            Remedy(Cure.PAUSE_AGAIN if again else Cure.RESUME_QUEUE, (pause.queue,)),
         )  # fmt: skip
+    paused = {name for pause in seen.pauses for name in pause.consumers}
     for worker in seen.workers:
-        if worker.report.queues:
+        if worker.report.queues or worker.name in paused:
             continue
         default = str((worker.conf or {}).get("task_default_queue", "celery"))
         yield finding(
             PAUSED.id, Severity.WARNING, f"worker {worker.name}",
             "it consumes no queue: every consumer was cancelled",
             seen.command("control", "-d", worker.name, "add_consumer", default),
+            Remedy(Cure.ADD_CONSUMER, (worker.name, default)),
         )  # fmt: skip
+
+
+def resume_command(pause: Pause) -> str:
+    """Return the command that lets a paused queue go on."""
+    return f"earthgazer queues resume {shlex.quote(pause.queue)}"
 
 
 def _unregistered(seen: Observations) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from earthgazer_core.operations.doctor.checks.check import Check, counted, listed, size
 from earthgazer_core.operations.doctor.finding import Finding, Severity, finding
 from earthgazer_core.operations.doctor.observations import Observations
+from earthgazer_core.operations.doctor.remedy import Cure, Remedy
 
 
 def _reachable(seen: Observations) -> Iterator[Finding]:
@@ -48,6 +49,7 @@ def _eviction(seen: Observations) -> Iterator[Finding]:
             EVICTION.id, Severity.CRITICAL if policy.startswith("allkeys") else Severity.WARNING, "broker",
             f"maxmemory-policy is {policy}: when memory is full, {drops} are thrown away silently",
             "redis-cli CONFIG SET maxmemory-policy noeviction",
+            Remedy(Cure.CONFIGURE_BROKER, ("maxmemory-policy", "noeviction")),
         )  # fmt: skip
 
 
@@ -66,6 +68,7 @@ def _persistence(seen: Observations) -> Iterator[Finding]:
             PERSISTENCE.id, Severity.WARNING, "broker",
             "neither append-only file nor snapshots: a restart loses every queued message",
             "redis-cli CONFIG SET appendonly yes",
+            Remedy(Cure.CONFIGURE_BROKER, ("appendonly", "yes")),
         )  # fmt: skip
 
 
@@ -87,6 +90,7 @@ def _replies(seen: Observations) -> Iterator[Finding]:
             f"{counted(len(orphans), 'list')} of answers that nobody fetches,"
             f" {size(sum(one.size_bytes for one in keys))} in all: {listed(one.key for one in keys)}",
             f"redis-cli DEL {' '.join(shlex.quote(one.key) for one in keys[:20])}",
+            Remedy(Cure.DELETE_REPLIES, tuple(one.key for one in keys)),
         )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from earthgazer_core.operations.doctor.checks.check import Check, listed
 from earthgazer_core.operations.doctor.finding import Finding, Severity, finding
 from earthgazer_core.operations.doctor.observations import Observations
+from earthgazer_core.operations.doctor.remedy import Cure, Remedy
 
 
 def _events(seen: Observations) -> Iterator[Finding]:
@@ -16,6 +17,7 @@ def _events(seen: Observations) -> Iterator[Finding]:
             EVENTS.id, Severity.WARNING, f"workers {listed(deaf)}",
             "worker_send_task_events is off and no task event was heard: what they run can't be followed",
             seen.command("control", "enable_events"),
+            Remedy(Cure.ENABLE_EVENTS, tuple(deaf)),
         )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def _examine(seen: Observations) -> Iterator[Finding]:
             UNACKED_OLD.id,
             Severity.WARNING if age_s < timeout_s else Severity.CRITICAL,
             f"queue {queue.name}",
-            f"{counted(queue.unacked, 'message')} unacknowledged, the oldest"
+            f"{counted(queue.unacked or 0, 'message')} unacknowledged, the oldest"
             f" {f'({oldest.name} {oldest.task_id}) ' if oldest else ''}for {span(age_s)};"
             f" at {span(timeout_s)} it goes to another worker as well.{runs}",
             "raise broker_transport_options['visibility_timeout'] above the longest run time"

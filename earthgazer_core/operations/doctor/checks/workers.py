@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from earthgazer_core.operations.doctor.checks.check import Check, counted, listed, span
 from earthgazer_core.operations.doctor.finding import Finding, Severity, finding
 from earthgazer_core.operations.doctor.observations import LiveTask, Observations, WorkerSeen
+from earthgazer_core.operations.doctor.remedy import Cure, Remedy
 
 
 def tasks_of(seen: Observations, worker: str) -> tuple[LiveTask, ...]:
@@ -87,6 +88,7 @@ def _empty_pools(seen: Observations) -> Iterator[Finding]:
                 f"its pool has no process: it takes messages of {listed(worker.report.queues) or 'no queue'}"
                 " and never runs them",
                 seen.command("control", "-d", worker.name, "pool_grow", "1"),
+                Remedy(Cure.GROW_POOL, (worker.name,)),
             )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from earthgazer_tui.fleet.live.verbs.base import COUNT_S, LiveVerbs
-from earthgazer_tui.fleet.models import CheckProgress, Diagnosis, Finding
+from earthgazer_tui.fleet.models import ActionResult, CheckProgress, Diagnosis, Finding
 
 
 class LiveDoctor(LiveVerbs):
@@ -26,3 +26,7 @@ class LiveDoctor(LiveVerbs):
     async def explain(self, task_id: str) -> Sequence[Finding]:
         """Return why a task is not done, the worst reason first; nothing for one that ended well."""
         return await self._runner.run(COUNT_S, self._open_session().doctor().explain, task_id)
+
+    async def apply_remedies(self, numbers: Sequence[int]) -> ActionResult:
+        """Do what these findings' remedies say; each is checked anew and may be refused."""
+        return await self._act(self._changing().doctor().apply, numbers)

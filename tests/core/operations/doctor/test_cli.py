@@ -22,13 +22,21 @@ def offline(settings: EarthGazerSettings, tmp_path: Path) -> Pipeline:
 def test_a_fleet_is_healthy_then_not_and_a_task_says_why(
     offline: Pipeline, settings: EarthGazerSettings
 ) -> None:
+    app = make_app(settings)
     offline.start()
     try:
         healthy = offline.run("doctor", "--json")
         assert (healthy.code, healthy.json["findings"]) == (0, []), healthy.out
+        later = str(app.send_task("earthgazer.io.discover_images", countdown=300).id)
+        gone = str(app.send_task("earthgazer.maintenance.sweep_work_files", expires=-1).id)
+        offline.eventually(lambda: offline.ok("tasks", "list", "--state", "REVOKED", "--json"))
+        waits = offline.run("doctor", later, "--json", "--patience", "0.5")
+        assert (waits.code, [one["check"] for one in waits.json["findings"]]) == (0, ["task-scheduled"])
+        expired = offline.run("doctor", gone, "--json", "--patience", "0.5")
+        assert (expired.code, [one["check"] for one in expired.json["findings"]]) == (1, ["task-revoked"])
+        assert expired.json["findings"][0]["remedy"] == {"cure": "retry-copy", "targets": [gone]}
     finally:
         offline.stop()
-    app = make_app(settings)
     task_id = str(app.send_task("earthgazer.io.discover_images").id)
     # A result that outlives its server would unsubscribe from it when it is collected.
     backend: Any = app.backend
@@ -37,9 +45,8 @@ def test_a_fleet_is_healthy_then_not_and_a_task_says_why(
     app.close()
     sick = offline.run("doctor", "--json", "--patience", "0.5")
     assert sick.code == 1
-    [found] = sick.json["findings"]
-    assert found["check"] == "queue-without-consumer"
-    assert set(found) == {"check", "severity", "subject", "evidence", "fix"}
+    [found] = [one for one in sick.json["findings"] if one["check"] == "queue-without-consumer"]
+    assert set(found) == {"check", "severity", "subject", "evidence", "fix", "remedy"}
     assert found["fix"] == "earthgazer worker all"
     why = offline.run("doctor", task_id, "--patience", "0.5")
     assert why.code == 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from earthgazer_core.errors import NotFoundError
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.doctor import Severity
+from earthgazer_core.operations.queues.lever_broker import lever_broker
+from earthgazer_core.operations.queues.pause import pause
 from tests.core.operations.doctor.watched_fleet import WatchedFleet
 from tests.core.recorder.fleet import eventually
 
@@ -25,16 +29,32 @@ def test_messages_without_a_consumer(fleet: WatchedFleet) -> None:
     assert "with 0 messages before it" in reason.evidence
 
 
-def test_a_paused_queue_is_remembered(fleet: WatchedFleet) -> None:
-    task = fleet.app.tasks["steps.add"].delay(1)
-    audit.record(fleet.database, "queue.pause", {"queue": "steps"}, "done")
-    found = fleet.diagnose()
-    assert "queue-without-consumer" not in found
-    assert "paused by" in found["queue-paused"].evidence
-    assert found["queue-paused"].fix == "celery -A APP control add_consumer steps"
-    assert "paused" in fleet.explain(task.id)["queue-paused"].evidence
-    audit.record(fleet.database, "queue.resume", {"queue": "steps"}, "done")
-    assert "queue-paused" not in fleet.diagnose()
+def test_a_paused_queue_is_remembered_and_goes_on(fleet: WatchedFleet) -> None:
+    fleet.start_worker(concurrency=1)
+    access = fleet.access()
+    assert access.mailbox is not None
+    with closing(lever_broker(fleet.app)) as broker:
+        pause(broker, access.mailbox, "steps", expected=["one@test"])
+        task = fleet.app.tasks["steps.add"].delay(1)
+        found = fleet.diagnose()
+        assert set(found) == {"queue-paused"}
+        assert f"paused by {audit.who()[0]}" in found["queue-paused"].evidence
+        assert found["queue-paused"].fix == "earthgazer queues resume steps"
+        assert "paused" in fleet.explain(task.id)["queue-paused"].evidence
+        fleet.app.control.add_consumer("steps", reply=True, timeout=5, limit=1)
+        fleet.until(task.id, "SUCCESS")
+        again = fleet.diagnose()["queue-paused"]
+        assert "one@test consumes it all the same" in again.evidence
+        assert fleet.apply(again) == "steps: paused on 1 worker"
+        waiting = fleet.app.tasks["steps.add"].delay(1)
+        paused = fleet.diagnose()["queue-paused"]
+        assert paused.remedy is not None
+        assert paused.remedy.words == "let the queue steps go on, on the workers that consumed it"
+        assert fleet.apply(paused) == "steps: resumed on 1 worker"
+        fleet.until(waiting.id, "SUCCESS")
+        assert fleet.diagnose() == {}
+        with pytest.raises(NotFoundError, match="not paused"):
+            fleet.apply(paused)
 
 
 def test_a_worker_whose_consumers_were_cancelled(fleet: WatchedFleet) -> None:
@@ -44,6 +64,8 @@ def test_a_worker_whose_consumers_were_cancelled(fleet: WatchedFleet) -> None:
     found = fleet.diagnose()["queue-paused"]
     assert found.subject == "worker one@test"
     assert found.fix == "celery -A APP control -d one@test add_consumer steps"
+    fleet.apply(found)
+    eventually(lambda: fleet.diagnose() == {}, "the consumer")
 
 
 def test_messages_that_will_not_run_as_meant(fleet: WatchedFleet) -> None:
@@ -100,6 +122,10 @@ def test_a_rate_limit_holds_tasks_back(fleet: WatchedFleet) -> None:
     assert second.id in found["rate-limited"].evidence
     assert found["rate-limited"].fix == "celery -A APP control rate_limit steps.look 0"
     assert "at most 1/h" in fleet.explain(second.id)["rate-limited"].evidence
+    assert "keeps its old pace" in fleet.apply(found["rate-limited"])
+    assert fleet.diagnose() == {}
+    fleet.until(second.id, "RECEIVED")
+    assert "a rate limit of then holds it back" in fleet.explain(second.id)["task-held-back"].evidence
 
 
 def test_old_unacknowledged_messages(fleet: WatchedFleet) -> None:

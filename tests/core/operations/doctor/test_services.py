@@ -11,18 +11,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import redis
+from sqlalchemy import text
 
 from earthgazer_core.db import migrations
 from earthgazer_core.db.session import Database, make_engine
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.doctor import Finding, FleetAccess, Severity, Thresholds, diagnose
-from earthgazer_core.operations.doctor.checks import clocks
-from earthgazer_core.operations.doctor.gather import gather
+from earthgazer_core.operations.doctor.apply import Hands
+from earthgazer_core.schedule import entries
+from earthgazer_core.schedule.seeds import Seed
+from earthgazer_core.schedule.timing import Timing
 from earthgazer_core.settings import DatabaseSettings
 from earthgazer_core.stack.postgres import PostgresServer
 from earthgazer_core.stack.valkey import ValkeyServer
@@ -44,6 +46,12 @@ def found_on(server: ValkeyServer, limits: Thresholds | None = None) -> dict[str
         return {one.check: one for one in diagnose(replace(access, thresholds=limits or Thresholds()))}
 
 
+def apply_on(server: ValkeyServer, found: Finding) -> str:
+    assert found.remedy is not None
+    with broker_on(server) as access:
+        return Hands(access).apply(found.remedy)
+
+
 @pytest.fixture
 def server(short_directory: Path) -> Iterator[ValkeyServer]:
     """A broker whose configuration is the test's own."""
@@ -63,6 +71,9 @@ def test_memory_eviction_and_persistence(server: ValkeyServer, client: redis.Red
     assert found_on(server) == {}
     client.config_set("appendonly", "no")
     assert set(found_on(server)) == {"broker-persistence"}
+    assert apply_on(server, found_on(server)["broker-persistence"]).startswith("appendonly is yes")
+    assert found_on(server) == {}
+    client.config_set("appendonly", "no")
     client.config_set("maxmemory", "16mb")
     client.config_set("maxmemory-policy", "allkeys-lru")
     for number in range(13):
@@ -73,6 +84,8 @@ def test_memory_eviction_and_persistence(server: ValkeyServer, client: redis.Red
     assert "of 16.0 MiB used" in found["broker-memory"].evidence
     client.config_set("maxmemory-policy", "volatile-ttl")
     assert found_on(server)["broker-evicts"].severity is Severity.WARNING
+    apply_on(server, found_on(server)["broker-evicts"])
+    assert "broker-evicts" not in found_on(server)
 
 
 def test_a_broker_that_cannot_write(server: ValkeyServer, client: redis.Redis) -> None:
@@ -107,6 +120,47 @@ def test_answers_that_nobody_fetches(fleet: WatchedFleet, redis_client: redis.Re
     assert set(found) == {"orphan-replies"}
     assert key in found["orphan-replies"].evidence
     assert found["orphan-replies"].fix == f"redis-cli DEL {key}"
+    assert fleet.apply(found["orphan-replies"]) == "1 of 1 lists deleted"
+    assert redis_client.exists(key) == 0
+    assert fleet.diagnose() == {}
+
+
+def test_results_that_nobody_reads(fleet: WatchedFleet, redis_client: redis.Redis) -> None:
+    fleet.start_worker(concurrency=1)
+    tasks = [fleet.app.tasks["steps.add"].delay(number) for number in range(12)]
+    fleet.until(tasks[-1].id, "SUCCESS")
+    eventually(lambda: len(list(redis_client.scan_iter("celery-task-meta-*"))) == 12, "the results")
+    assert fleet.diagnose(results_many=12) == {}
+    found = fleet.diagnose(results_many=11)["results-pile-up"]
+    assert found.evidence.startswith("12 results take about ")
+    assert "of 12 looked at, nobody has read 12" in found.evidence
+    assert "ignore_result = True" in found.fix
+    for key in redis_client.scan_iter("celery-task-meta-*"):
+        redis_client.persist(key)
+    forever = fleet.diagnose(results_forever=11)["results-pile-up"]
+    assert "12 of 12 never expire" in forever.evidence
+    assert forever.fix == "result_expires = 3600"
+
+
+def test_results_that_somebody_reads(fleet: WatchedFleet, redis_client: redis.Redis) -> None:
+    keys = [f"celery-task-meta-{number}" for number in range(12)]
+    for key in keys:
+        # Written an hour ago by the expiry that is left of it, and touched now.
+        redis_client.set(key, b"{}", ex=86_400 - 3_600)
+    assert "results-pile-up" not in fleet.diagnose(results_many=11)
+
+
+def test_a_schedule_that_no_beat_sends(fleet: WatchedFleet) -> None:
+    with fleet.database.session() as session:
+        entries.seed(session, [Seed("tick", "steps.add", [1], {}, {}, Timing.every(60.0))])
+        session.execute(text("UPDATE earthgazer.schedule_entries SET next_due_at = now() - interval '3 min'"))
+    found = fleet.diagnose()["schedule-late"]
+    assert found.severity is Severity.CRITICAL
+    assert "1 periodic task due and not sent, the longest for 3.0 min: tick" in found.evidence
+    assert found.fix == "celery -A APP beat"
+    with fleet.database.session() as session:
+        entries.set_enabled(session, "tick", False)
+    assert "schedule-late" not in fleet.diagnose()
 
 
 def test_a_broker_that_is_gone_hangs_or_comes_back(server: ValkeyServer) -> None:
@@ -190,15 +244,12 @@ def test_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
     assert found.fix == f"du -xh --max-depth=1 {tmp_path} | sort -h"
 
 
-def test_the_clock_of_the_broker(server: ValkeyServer) -> None:
-    """A machine has one clock for all its processes, so the broker's is moved in what was seen."""
-    with broker_on(server) as access:
-        seen = gather(access)
-    assert seen.broker is not None
-    assert abs(seen.broker.server.skew_s) < 1
-    assert list(clocks.CLOCKS.examine(seen)) == []
-    late = replace(seen.broker, server=replace(seen.broker.server, skew_s=-7200.0))
-    [found] = clocks.CLOCKS.examine(replace(seen, broker=late, at=datetime.now(UTC)))
+def test_the_clock_of_the_broker(server: ValkeyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine has one clock for all its processes, so ours is put forward."""
+    assert "clock-skew" not in found_on(server)
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() + 7200)
+    found = found_on(server)["clock-skew"]
     assert (found.subject, "2.0 h behind ours" in found.evidence) == ("broker", True)
 
 

@@ -8,7 +8,9 @@ import signal
 import pytest
 import redis
 
+from earthgazer_core.errors import RefusedError
 from earthgazer_core.operations.doctor import Severity, diagnose, explain_task
+from earthgazer_core.operations.retry import Retrier
 from tests.core.operations.doctor.watched_fleet import WatchedFleet
 from tests.core.recorder.fleet import eventually
 
@@ -45,7 +47,9 @@ def test_a_message_that_vanished_is_lost(fleet: WatchedFleet, redis_client: redi
     assert redis_client.delete("elsewhere") == 1
     fleet.until(task.id, "PENDING")
     found = fleet.explain(task.id)["task-lost"]
-    assert found.fix == f"earthgazer tasks retry --copy {task.id}"
+    assert found.fix == "earthgazer reconcile"
+    with pytest.raises(RefusedError, match="only a task that failed"):
+        Retrier(fleet.database, fleet.app).retry(task.id)
     unknown = fleet.explain("no-such-id")["task-unknown"]
     assert "Celery calls that PENDING" in unknown.evidence
 
@@ -85,6 +89,12 @@ def test_a_pool_without_a_process(fleet: WatchedFleet) -> None:
     found = eventually(lambda: fleet.diagnose().get("pool-empty"), "the empty pool")
     assert found.severity is Severity.CRITICAL
     assert found.fix == "celery -A APP control -d one@test pool_grow 1"
+    waiting = fleet.app.tasks["steps.add"].delay(1)
+    fleet.until(waiting.id, "RECEIVED")
+    assert fleet.explain(waiting.id)["pool-empty"].remedy == found.remedy
+    fleet.apply(found)
+    fleet.until(waiting.id, "SUCCESS")
+    assert fleet.diagnose() == {}
 
 
 def test_tasks_prefetched_behind_a_long_one(fleet: WatchedFleet) -> None:
@@ -123,6 +133,7 @@ def test_settings_that_leave_an_operator_blind_and_a_clock_that_is_wrong(fleet: 
     assert found["clock-skew"].subject == "worker one@test"
     assert "1.5 min ahead of ours" in found["clock-skew"].evidence
     assert found["events-off"].fix == "celery -A APP control enable_events"
+    assert fleet.apply(found["events-off"]).startswith("worker.enable_events: 1 of 1 workers")
     fleet.start_worker(name="two", concurrency=1, options=("-E",))
     assert fleet.diagnose()["events-off"].subject == "workers one@test"
 

@@ -13,6 +13,7 @@ from typing import Any
 from earthgazer_core.db.session import Database
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.doctor import Finding, FleetAccess, Thresholds, diagnose, explain_task
+from earthgazer_core.operations.doctor.apply import Hands
 from earthgazer_core.operations.doctor.see_broker import BrokerWatch
 from earthgazer_core.operations.mailbox import Mailbox
 from tests.core.recorder.fleet import ROOT, ForeignFleet, eventually
@@ -57,7 +58,7 @@ class WatchedFleet(ForeignFleet):
 
     def _hearing(self) -> int:
         broker = self.access().broker
-        assert broker is not None
+        assert isinstance(broker, RedisBroker)
         with BrokerWatch(self.app) as watch:
             return watch.seen(broker, ()).server.listeners
 
@@ -98,6 +99,11 @@ class WatchedFleet(ForeignFleet):
     def explain(self, task_id: str, **limits: Any) -> dict[str, Finding]:
         """Return why a task is not done, by check."""
         return {one.check: one for one in explain_task(task_id, self.access(thresholds=Thresholds(**limits)))}
+
+    def apply(self, found: Finding) -> str:
+        """Apply what Doctor can do itself about a finding."""
+        assert found.remedy is not None
+        return Hands(self.access()).apply(found.remedy)
 
     def holds(self, unacked: int) -> None:
         """Wait until workers hold so many messages."""
