@@ -22,6 +22,7 @@ GROUPS = {
     "locations": ("earthgazer_core.cli.locations", "Watched places: add, list, show, update, remove."),
     "queues": ("earthgazer_core.cli.queues", "Queues: depth, unacknowledged, consumers."),
     "reconcile": ("earthgazer_core.cli.reconcile", "Bring back messages that the broker has lost."),
+    "record": ("earthgazer_core.cli.record", "Record a fleet for a replay."),
     "schedule": (
         "earthgazer_core.cli.schedule",
         "Periodic tasks: list, run, enable, disable, interval.",

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from earthgazer_core.db.session import Database
-from earthgazer_core.errors import ServiceUnavailableError
+from earthgazer_core.errors import PermanentError, ServiceUnavailableError
 from earthgazer_core.operations import audit
+from earthgazer_core.operations.local_audit import LocalAudit
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +22,12 @@ class Audit:
     def __init__(self, database: Database | None, context: str, file: Path | None = None) -> None:
         self._database = database
         self._context = context
-        self._file = file or platformdirs.user_state_path("earthgazer") / "audit.jsonl"
+        self._local = LocalAudit(file)
+
+    @property
+    def local(self) -> LocalAudit | None:
+        """The file, where there is no database."""
+        return self._local if self._database is None else None
 
     @contextmanager
     def noting(self, action: str, target: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -34,6 +35,9 @@ class Audit:
         detail: dict[str, Any] = {}
         try:
             yield detail
+        except PermanentError as error:
+            self._note(action, target, "refused", {**detail, "reason": str(error)})
+            raise
         except Exception as error:
             self._note(action, target, "failed", {**detail, "error": type(error).__name__})
             raise
@@ -57,13 +61,7 @@ class Audit:
                 logger.warning("audit goes to a file: %s", error)
             else:
                 return
-        who, origin = audit.who()
-        line = {
-            "at": datetime.now(UTC).isoformat(), "who": who, "origin": origin, "context": self._context,
-            "action": action, "target": target, "outcome": outcome, "detail": detail,
-        }  # fmt: skip
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # One write of one line: two consoles don't mix theirs.
-        descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "ab", buffering=0) as file:
-            file.write(json.dumps(line).encode() + b"\n")
+        try:
+            self._local.note(action, target, outcome, detail, self._context)
+        except ServiceUnavailableError as error:
+            logger.error("%s of %s is %s and not in the audit: %s", action, target, outcome, error)

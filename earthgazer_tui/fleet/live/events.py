@@ -7,26 +7,13 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-import amqp.exceptions
-import hiredis
-import kombu.exceptions
-import redis.exceptions
 from celery import Celery
 
+from earthgazer_core.operations.events.subscription import LINK_ERRORS, Subscription, subscription_of
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.events_state import EventsState
-from earthgazer_tui.fleet.live.subscription import Subscription
-
-LINK_ERRORS = (
-    OSError,
-    redis.exceptions.RedisError,
-    hiredis.HiredisError,
-    kombu.exceptions.OperationalError,
-    amqp.exceptions.AMQPError,
-)
-"""What a broker that is away raises."""
 
 _READ_TIMEOUT_S = 0.5
 _PING_EVERY_S = 5.0
@@ -39,25 +26,6 @@ _BACKOFF_S = (0.2, 5.0)
 logger = logging.getLogger(__name__)
 
 
-class Listening(Protocol):
-    """A subscription to the events of a fleet, for one thread."""
-
-    def open(self) -> None:
-        """Connect and subscribe; raises one of :data:`LINK_ERRORS`."""
-
-    def ping(self) -> None:
-        """Ask for a sign of life, which :meth:`read` returns as an empty list."""
-
-    def read(self, timeout_s: float) -> list[Any] | None:
-        """Return what has come, None if nothing came in time."""
-
-    def events_of(self, payload: Any) -> list[dict[str, Any]]:
-        """Return the events of one thing read; raises ValueError for what can't be read."""
-
-    def close(self) -> None:
-        """Let go of the connection."""
-
-
 class EventStream:
     """Keeps a subscription open, comes back by itself after an outage, and never loses count."""
 
@@ -66,7 +34,7 @@ class EventStream:
         app: Celery,
         state: EventsState,
         on_change: Callable[[], None],
-        subscription: Callable[[Celery], Listening] = Subscription,
+        subscription: Callable[[Celery], Subscription] = subscription_of,
     ) -> None:
         self._app = app
         self._subscription = subscription
@@ -118,7 +86,7 @@ class EventStream:
                 self._state.reset_waiting()
         self._on_change()
 
-    def _listen(self, subscription: Listening) -> None:
+    def _listen(self, subscription: Subscription) -> None:
         heard = pinged = idle = time.monotonic()
         while not self._stop.is_set():
             asked = time.monotonic()
@@ -140,7 +108,7 @@ class EventStream:
                 # Many messages at one read cost a third of what they cost one by one.
                 self._stop.wait(_NAP_S)
 
-    def _fold(self, subscription: Listening, payloads: list[Any], now: float) -> None:
+    def _fold(self, subscription: Subscription, payloads: list[Any], now: float) -> None:
         events: list[dict[str, Any]] = []
         unread = 0
         for payload in payloads:

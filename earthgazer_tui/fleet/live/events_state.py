@@ -155,8 +155,10 @@ class EventsState:
             task.name = self._names.show(name)
         if not task.args and (args := event.get("args")) is not None:
             task.args = sanitise.line(args, _ARGUMENTS_LIMIT)
+            task.is_as_told &= task.args == args
         if not task.kwargs and (kwargs := event.get("kwargs")) is not None:
             task.kwargs = sanitise.line(kwargs, _ARGUMENTS_LIMIT)
+            task.is_as_told &= task.kwargs == kwargs
         if (retries := event.get("retries")) is not None:
             task.retries = int(retries)
         if (eta := event.get("eta")) is not None:

@@ -17,6 +17,7 @@ from earthgazer_tui.fleet.live.verbs.base import READ_S
 from earthgazer_tui.fleet.live.verbs.doctor import LiveDoctor
 from earthgazer_tui.fleet.live.verbs.history import LiveHistory
 from earthgazer_tui.fleet.live.verbs.imagery import LiveImagery
+from earthgazer_tui.fleet.live.verbs.queues import LiveQueues
 from earthgazer_tui.fleet.live.verbs.runs import LiveRuns
 from earthgazer_tui.fleet.live.verbs.schedule import LiveSchedule
 from earthgazer_tui.fleet.live.verbs.tasks import LiveTasks
@@ -31,7 +32,9 @@ START_S = 130.0
 """Longest wait for the embedded stack."""
 
 
-class LiveFleet(LiveImagery, LiveTasks, LiveRuns, LiveSchedule, LiveHistory, LiveDoctor, LiveWorkers):
+class LiveFleet(
+    LiveImagery, LiveTasks, LiveRuns, LiveSchedule, LiveHistory, LiveDoctor, LiveWorkers, LiveQueues
+):
     """A fleet that is really there; see :class:`earthgazer_tui.fleet.protocol.Fleet`."""
 
     def __init__(self, options: LiveOptions) -> None:

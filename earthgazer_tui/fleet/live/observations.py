@@ -7,10 +7,13 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from earthgazer_core.operations.broker import BrokerSnapshot
+from earthgazer_core.operations.controls.changes import Deed
+from earthgazer_core.operations.queues.rates import DepthHistory, QueueRate
 from earthgazer_core.operations.workers import WorkerReport
-from earthgazer_tui.fleet.models import Alert, Badges, Service, ServiceState
+from earthgazer_tui.fleet.models import Alert, Badges, QueuePause, Service, ServiceState
 
 HISTORY_S = 180
 """Seconds of queue depth that are kept, one sample each."""
@@ -74,8 +77,20 @@ class Observations:
     """Depths by the last look."""
     history: dict[str, deque[int]] = field(default_factory=dict)
     """Depths by queue, one sample a second."""
+    hour: DepthHistory = field(default_factory=DepthHistory)
+    """Depths of the last hour, as far as they were watched."""
+    changes: Mapping[str, float | None] = field(default_factory=dict)
+    """Messages by which queues grow per second, by depth alone; None before they were watched for a while."""
+    rates: Mapping[str, QueueRate] = field(default_factory=dict)
+    """By queue, as the flight recorder knows them."""
+    pauses: Mapping[str, QueuePause] = field(default_factory=dict)
+    """By queue that is paused."""
     reports: Mapping[str, ReportSeen] = field(default_factory=dict)
     """By name as shown."""
+    settings: Mapping[str, tuple[int | None, Mapping[str, Any]]] = field(default_factory=dict)
+    """(process id, settings that somebody set, without secrets) of workers, by name as shown."""
+    deeds: tuple[Deed, ...] = ()
+    """What operators did to workers, as far as it is known, oldest first."""
     is_surveyed: bool = False
     """Whether workers were asked at least once."""
     badges: Badges = field(default_factory=Badges)

@@ -14,6 +14,12 @@ class LiveOptions:
     """Broker to attach to, password included; the settings' if None."""
     database_url: str | None = field(default=None, repr=False)
     """Database to attach to, password included; the settings' if None."""
+    result_backend: str | None = field(default=None, repr=False)
+    """Result backend to read, password included; the app's or the broker's own if None."""
+    app: str | None = None
+    """``module:app`` of the fleet's own Celery app, where it can be imported."""
+    context: str | None = None
+    """Name of the fleet in the config file; what it names is all there is, settings count for nothing."""
     state_dir: Path | None = None
     """State directory of the embedded stack; naming one asks for the embedded stack."""
     read_only: bool = False

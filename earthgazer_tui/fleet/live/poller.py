@@ -9,8 +9,10 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 
-from earthgazer_core.operations.broker import BrokerSnapshot, RedisBroker
+from earthgazer_core.operations.broker import BrokerSnapshot
+from earthgazer_core.operations.brokers import Broker
 from earthgazer_core.operations.mailbox import Mailbox
+from earthgazer_core.operations.queues.rates import queue_rates
 from earthgazer_core.operations.workers import WorkerReport, enable_events, survey
 from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.live.badges import count
@@ -18,9 +20,11 @@ from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.locations import list_freshness
 from earthgazer_tui.fleet.live.names import Names
 from earthgazer_tui.fleet.live.observations import HISTORY_S, Observations, ReportSeen, ServiceWatch
+from earthgazer_tui.fleet.live.pause_watch import PauseWatch
 from earthgazer_tui.fleet.live.reader import Reader
 from earthgazer_tui.fleet.live.runner import Runner
 from earthgazer_tui.fleet.live.services import Services
+from earthgazer_tui.fleet.live.worker_watch import WorkerWatch
 from earthgazer_tui.fleet.models import Alert, Badges
 
 QUEUES_EVERY_S = 0.5
@@ -30,6 +34,9 @@ CENSUS_EVERY_S = 10.0
 DATABASE_EVERY_S = 1.0
 FRESHNESS_EVERY_S = 20.0
 STACK_EVERY_S = 2.0
+PAUSES_EVERY_S = 1.0
+RATES_EVERY_S = 10.0
+CHANGES_EVERY_S = 5.0
 SURVEY_TIMEOUT_S = 1.0
 _BACKOFF_S = (0.5, 5.0)
 _CALL_S = 12.0
@@ -62,7 +69,7 @@ class Poller:
         self._on_change = on_change
         self._is_read_only = is_read_only
         self._reader = Reader(services.database)
-        self._broker: RedisBroker | None = None
+        self._broker: Broker | None = None
         self._mailbox: Mailbox | None = None
         self._queue_names: tuple[str, ...] = ()
         self._asked: dict[str, int | None] = {}
@@ -70,13 +77,16 @@ class Poller:
         self._next: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._hurry = asyncio.Event()
+        self._workers = WorkerWatch(seen, self._box)
+        self._pauses = PauseWatch(services, names, seen, self._box, is_read_only=is_read_only)
 
     def start(self) -> None:
         """Begin to look."""
         loops: list[Coroutine[None, None, None]] = []
-        if self._services.is_redis:
+        if self._services.can_be_watched:
             loops.append(self._repeat(QUEUES_EVERY_S, self._look_at_queues, self._seen.broker))
             loops.append(self._repeat(WORKERS_EVERY_S, self._ask_workers, None))
+            loops.append(self._repeat(PAUSES_EVERY_S, self._look_at_pauses, None))
         if self._services.database is not None:
             loops.append(self._repeat(DATABASE_EVERY_S, self._ask_database, self._seen.database))
         if self._services.embedded is not None:
@@ -103,6 +113,7 @@ class Poller:
             self._mailbox.close()
         if self._broker is not None:
             self._broker.close()
+        self._pauses.close()
 
     async def _repeat(
         self, every_s: float, look: Callable[[], Awaitable[None]], watch: ServiceWatch | None
@@ -155,15 +166,27 @@ class Poller:
         snapshot = await self._runner.run(_CALL_S, self._depths, refresh, tuple(sorted(told)))
         self._seen.queues = snapshot
         if self._is_due("history", 1.0):
+            hour = self._seen.hour
+            hour.add(snapshot)
+            if self._is_due("changes", CHANGES_EVERY_S):
+                changes = {queue.name: hour.change_per_s(queue.name) for queue in snapshot.queues}
+                self._seen.changes = {
+                    name: None if change is None else round(change, 2) for name, change in changes.items()
+                }
             for queue in snapshot.queues:
                 self._seen.history.setdefault(queue.name, deque(maxlen=HISTORY_S)).append(queue.depth)
+            for name in self._seen.history.keys() - {queue.name for queue in snapshot.queues}:
+                del self._seen.history[name]
         if snapshot.queues and not any(queue.depth for queue in snapshot.queues) and self._state.waiting:
             with self._state.lock:
                 self._state.forget_waiting(looked_at - _WAITING_GRACE_S)
 
+    async def _look_at_pauses(self) -> None:
+        await self._runner.run(_CALL_S, self._pauses.look)
+
     def _depths(self, refresh: bool, told: tuple[str, ...]) -> BrokerSnapshot:
         if self._broker is None:
-            self._broker = self._services.redis_broker()
+            self._broker = self._services.broker()
         if refresh or not self._queue_names:
             self._queue_names = self._broker.queue_names(told)
         return self._broker.snapshot(self._queue_names)
@@ -181,6 +204,7 @@ class Poller:
             loop.call_soon_threadsafe(self._take, report)
 
         await self._runner.run(_CALL_S, self._survey, known, heard)
+        await self._runner.run(_CALL_S, self._workers.ask_settings)
         self._seen.is_surveyed = True
         if not self._is_read_only:
             await self._ask_for_events()
@@ -237,9 +261,15 @@ class Poller:
             running = [task_id for worker in self._state.workers.values() for task_id in worker.running]
         found = await self._runner.run(_CALL_S, self._reader.read, count, running[:500])
         seen = self._seen
-        seen.badges = Badges(captures=found.captures, workflows=found.workflows, failed=found.failed)
+        seen.badges = Badges(
+            captures=found.captures, workflows=found.workflows, failed=found.failed, schedule=found.late
+        )
         seen.oldest_waiting_at = found.oldest_waiting_at
+        if self._is_due("rates", RATES_EVERY_S):
+            rates = await self._runner.run(_CALL_S, self._reader.read, queue_rates)
+            seen.rates = {rate.queue: rate for rate in rates}
         seen.progress = found.progress
+        seen.deeds = await self._runner.run(_CALL_S, self._workers.recorded, self._reader)
         if found.silent:
             with self._state.lock:
                 for worker in self._state.workers.values():

@@ -1,4 +1,4 @@
-"""Growing, shrinking, starting and stopping workers; blocks."""
+"""Starting and stopping local workers, and events from all; blocks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 
 from earthgazer_core.operations.mailbox import Mailbox
-from earthgazer_core.operations.workers import PoolChange, enable_events, grow, shrink
+from earthgazer_core.operations.workers import enable_events
 from earthgazer_core.stack.models import ProcessStatus
 from earthgazer_tui.fleet.errors import RefusedError
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.audit import Audit
-from earthgazer_tui.fleet.live.names import Names
 from earthgazer_tui.fleet.live.replies import replies_of
 from earthgazer_tui.fleet.live.services import Embedded, Services
 from earthgazer_tui.fleet.models import ActionResult
@@ -27,24 +26,14 @@ class PoolActions:
     def __init__(
         self,
         services: Services,
-        names: Names,
         audit: Audit,
         mailbox: Callable[[], Mailbox],
         living: Callable[[], tuple[str, ...]],
     ) -> None:
         self._services = services
-        self._names = names
         self._audit = audit
         self._mailbox = mailbox
         self._living = living
-
-    def grow(self, hostname: str, n: int) -> ActionResult:
-        """Add processes to a pool."""
-        return self._resize("pool.grow", grow, hostname, n)
-
-    def shrink(self, hostname: str, n: int) -> ActionResult:
-        """Take processes from a pool."""
-        return self._resize("pool.shrink", shrink, hostname, n)
 
     def enable_events(self) -> ActionResult:
         """Ask all workers for task events."""
@@ -81,22 +70,6 @@ class PoolActions:
         with self._audit.noting("worker.stop", {"name": local_name}):
             embedded.client.stop_worker(local_name)
         return ActionResult(True, sanitise.line(f"Worker {local_name} ends what it runs, then stops"))
-
-    def _resize(
-        self, action: str, change: Callable[[Mailbox, str, int], PoolChange], hostname: str, n: int
-    ) -> ActionResult:
-        real = self._names.real(hostname)
-        with self._audit.noting(action, {"worker": hostname, "n": n}) as note:
-            changed = change(self._mailbox(), real, n)
-            note.update(before=changed.size_before, after=changed.size_after)
-            replies = replies_of(changed.answers, _TIMEOUT_S)
-            is_ok = bool(replies) and all(reply.is_ok for reply in replies)
-            summary = changed.summary
-            if is_ok and changed.size_after == changed.size_before:
-                # It said yes, and nothing is to be seen of it: a busy process ends only when its task does.
-                is_ok, summary = False, f"{summary}: asked for, not to be seen yet"
-            note["outcome"] = "done" if is_ok else "failed"
-        return ActionResult(is_ok, sanitise.line(summary), replies)
 
     def _embedded(self) -> Embedded:
         if self._services.embedded is None:

@@ -19,6 +19,7 @@ class TaskRecord:
         "error",
         "eta",
         "finished_at",
+        "is_as_told",
         "kwargs",
         "name",
         "parent_id",
@@ -52,6 +53,8 @@ class TaskRecord:
         self.retries = 0
         self.args = ""
         self.kwargs = ""
+        self.is_as_told = True
+        """Whether the arguments are shown letter by letter as they were told."""
         self.result = ""
         self.error: str | None = None
         self.traceback = ""

@@ -14,16 +14,17 @@ from earthgazer_core.celery_app import make_app
 from earthgazer_core.db.session import Database, make_engine
 from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.operations.broker import RedisBroker
-from earthgazer_core.settings import EarthGazerSettings, load_settings
+from earthgazer_core.operations.brokers import Broker
+from earthgazer_core.operations.queues.lever_broker import LeverBroker, lever_broker
+from earthgazer_core.settings import CelerySettings, DatabaseSettings, EarthGazerSettings, load_settings
 from earthgazer_core.stack.client import Lease, StackClient
 from earthgazer_core.stack.models import StartStep
 from earthgazer_tui.fleet.live import sanitise
+from earthgazer_tui.fleet.live.fleet_app import SOCKET_OPTIONS, fleet_app, speaks_redis
 from earthgazer_tui.fleet.live.options import LiveOptions
 from earthgazer_tui.fleet.live.results import leave_results_unheard
 
 _PREFIX = "EARTHGAZER__"
-_SOCKET_OPTIONS = {"socket_connect_timeout": 3.0, "socket_timeout": 10.0, "socket_keepalive": True}
-"""A console must notice a broker that went silent; a worker has other means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Services:
     """What we are attached to; nothing of it is connected yet."""
 
     context: str
-    """``embedded``, ``configured`` or ``foreign``."""
+    """What it is called: a context's name, else its kind."""
     settings: EarthGazerSettings
     """Settings that reach it."""
     app: Celery | None
@@ -56,11 +57,15 @@ class Services:
     """Where the database is, without secrets."""
     is_redis: bool
     """Whether the broker speaks Redis."""
+    kind: str
+    """``embedded``, ``configured`` or ``foreign``."""
+    is_imported: bool = False
+    """Whether the app is the fleet's own, imported here."""
 
     @property
     def is_foreign(self) -> bool:
         """Whether the fleet is not known to be EarthGazer's."""
-        return self.context == "foreign"
+        return self.kind == "foreign"
 
     def redis_broker(self) -> RedisBroker:
         """Return a reader of the broker's queues; not connected yet.
@@ -70,10 +75,45 @@ class Services:
         """
         if self.app is None:
             raise InvalidInputError("no broker is configured")
-        if self.is_foreign:
+        if self.is_foreign and not self.is_imported:
             # Queues that our own app would have by default are none of a foreign fleet's.
             return RedisBroker.from_url(str(self.app.conf.broker_url), self.app.conf.broker_transport_options)
         return RedisBroker(self.app)
+
+    @property
+    def can_be_watched(self) -> bool:
+        """Whether the broker is of a kind whose queues and events can be read."""
+        return self.is_redis or self.is_amqp
+
+    @property
+    def is_amqp(self) -> bool:
+        """Whether the broker speaks AMQP."""
+        return self.app is not None and _speaks_amqp(str(self.app.conf.broker_url))
+
+    def broker(self) -> Broker:
+        """Return a reader of the broker's queues, of whatever kind; not connected yet.
+
+        Raises:
+            InvalidInputError: the broker's queues can't be read, or none is configured.
+        """
+        return self.queue_broker() if self.is_amqp else self.redis_broker()
+
+    def queue_broker(self) -> LeverBroker:
+        """Return the broker to look into queues and to change them; not connected yet.
+
+        Raises:
+            InvalidInputError: the broker's queues can't be looked into, or none is configured.
+        """
+        if self.app is None:
+            raise InvalidInputError("no broker is configured")
+        management_url = self.settings.celery.management_url
+        return lever_broker(
+            self.app,
+            self.settings.recorder.redact,
+            management_url=management_url.get_secret_value() if management_url is not None else None,
+            # Queues that our own app would have by default are none of a foreign fleet's.
+            are_queues_configured=self.is_imported or not self.is_foreign,
+        )
 
 
 def resolve(options: LiveOptions, on_step: Callable[[StartStep], None]) -> Services:
@@ -82,7 +122,7 @@ def resolve(options: LiveOptions, on_step: Callable[[StartStep], None]) -> Servi
     Raises:
         earthgazer_core.errors.EarthGazerError: settings are wrong, or the stack can't be started.
     """
-    named = options.broker_url is not None or options.database_url is not None
+    named = any((options.broker_url, options.database_url, options.app))
     settings = load_settings()
     is_configured = settings.celery.is_configured or settings.database.is_configured
     if named or (is_configured and options.state_dir is None):
@@ -95,7 +135,7 @@ def _embedded(options: LiveOptions, on_step: Callable[[StartStep], None]) -> Ser
     environment = client.ensure_running(on_step, detach=options.detach, wait_for_workers=False)
     settings = settings_of(environment.variables)
     return Services(
-        context="embedded",
+        context=options.context or "embedded",
         settings=settings,
         app=_own_app(settings),
         database=_database(settings),
@@ -103,31 +143,51 @@ def _embedded(options: LiveOptions, on_step: Callable[[StartStep], None]) -> Ser
         broker_label="embedded Valkey",
         database_label="embedded Postgres",
         is_redis=True,
+        kind="embedded",
     )
 
 
 def _configured(options: LiveOptions, settings: EarthGazerSettings) -> Services:
-    if options.broker_url is not None:
+    if options.context is not None:
+        # What a context doesn't name, it hasn't: least of all the database of another fleet.
+        settings = settings.model_copy(update={"celery": CelerySettings(), "database": DatabaseSettings()})
+    if options.broker_url is not None or options.app is not None:
         # A result backend of the settings belongs to the broker of the settings.
-        update = {"broker_url": SecretStr(options.broker_url), "result_backend": None}
-        settings = settings.model_copy(update={"celery": settings.celery.model_copy(update=update)})
+        broker = None if options.broker_url is None else SecretStr(options.broker_url)
+        settings = _with_celery(settings, broker_url=broker, result_backend=None)
     if options.database_url is not None:
         database = settings.database.model_copy(update={"url": SecretStr(options.database_url)})
         settings = settings.model_copy(update={"database": database})
-    is_foreign = not settings.database.is_configured
+    is_foreign = options.app is not None or not settings.database.is_configured
+    broker_url = settings.celery.broker_url
     app: Celery | None = None
-    if (broker_url := settings.celery.broker_url) is not None:
-        app = _foreign_app(broker_url.get_secret_value()) if is_foreign else _own_app(settings)
+    if is_foreign and (options.app is not None or broker_url is not None):
+        results = settings.celery.result_backend
+        app = fleet_app(
+            None if broker_url is None else broker_url.get_secret_value(),
+            options.app,
+            options.result_backend or (None if results is None else results.get_secret_value()),
+        )
+        settings = _with_celery(settings, broker_url=SecretStr(str(app.conf.broker_url)))
+    elif broker_url is not None:
+        app = _own_app(settings)
+    kind = "foreign" if is_foreign else "configured"
     return Services(
-        context="foreign" if is_foreign else "configured",
+        context=options.context or kind,
         settings=settings,
         app=app,
         database=_database(settings),
         embedded=None,
         broker_label=_broker_label(settings),
         database_label=_database_label(settings),
-        is_redis=app is not None and _speaks_redis(str(app.conf.broker_url)),
+        is_redis=app is not None and speaks_redis(str(app.conf.broker_url)),
+        kind=kind,
+        is_imported=options.app is not None,
     )
+
+
+def _with_celery(settings: EarthGazerSettings, **update: Any) -> EarthGazerSettings:
+    return settings.model_copy(update={"celery": settings.celery.model_copy(update=update)})
 
 
 def settings_of(variables: Mapping[str, str]) -> EarthGazerSettings:
@@ -144,22 +204,13 @@ def settings_of(variables: Mapping[str, str]) -> EarthGazerSettings:
 def _own_app(settings: EarthGazerSettings) -> Celery:
     app = make_app(settings)
     leave_results_unheard(app)
-    if _speaks_redis(str(app.conf.broker_url)):
-        app.conf.broker_transport_options = {**app.conf.broker_transport_options, **_SOCKET_OPTIONS}
+    if speaks_redis(str(app.conf.broker_url)):
+        app.conf.broker_transport_options = {**app.conf.broker_transport_options, **SOCKET_OPTIONS}
     return app
 
 
-def _foreign_app(broker_url: str) -> Celery:
-    app = Celery("earthgazer-console", broker=broker_url, set_as_current=False)
-    # Configuring looks for files, so it is done here, where blocking hurts nobody.
-    app.conf.broker_url  # noqa: B018
-    if _speaks_redis(broker_url):
-        app.conf.update(result_backend=broker_url, broker_transport_options=dict(_SOCKET_OPTIONS))
-    return app
-
-
-def _speaks_redis(broker_url: str) -> bool:
-    return broker_url.startswith(("redis", "rediss", "sentinel", "socket"))
+def _speaks_amqp(broker_url: str) -> bool:
+    return broker_url.startswith(("amqp", "pyamqp"))
 
 
 def _database(settings: EarthGazerSettings) -> Database | None:

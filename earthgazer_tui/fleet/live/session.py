@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from earthgazer_core import recorder
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_tui.fleet.errors import FleetError, RefusedError
 from earthgazer_tui.fleet.live import tasks
 from earthgazer_tui.fleet.live.audit import Audit
-from earthgazer_tui.fleet.live.doctor import Doctor
+from earthgazer_tui.fleet.live.clock import moment
+from earthgazer_tui.fleet.live.controls import Controls
+from earthgazer_tui.fleet.live.doctor import Doctor, Remedies
 from earthgazer_tui.fleet.live.events import EventStream
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.feed import Feed
+from earthgazer_tui.fleet.live.foreign_tasks import ForeignTasks
 from earthgazer_tui.fleet.live.imagery import Imagery
 from earthgazer_tui.fleet.live.names import Names
 from earthgazer_tui.fleet.live.observations import Observations, ServiceWatch
 from earthgazer_tui.fleet.live.options import LiveOptions
 from earthgazer_tui.fleet.live.poller import Poller
 from earthgazer_tui.fleet.live.pool_actions import PoolActions
+from earthgazer_tui.fleet.live.queue_actions import QueueActions
 from earthgazer_tui.fleet.live.reader import Reader
 from earthgazer_tui.fleet.live.runner import Runner
 from earthgazer_tui.fleet.live.services import Services
 from earthgazer_tui.fleet.live.snapshot import Origin, SnapshotBuilder
 from earthgazer_tui.fleet.live.task_actions import TaskActions
+from earthgazer_tui.fleet.live.worker_actions import WorkerActions
+from earthgazer_tui.fleet.live.worker_facts import WorkerFacts
 from earthgazer_tui.fleet.live.workers_view import age_of, state_of
-from earthgazer_tui.fleet.models import ServiceState, TaskDetail, WorkerState
+from earthgazer_tui.fleet.models import QueueHour, ServiceState, TaskDetail, WorkerState
 
 _RELEASE_S = 5.0
+_REMEMBER_EVERY_S = 1.5
 
 
 class LiveSession:
@@ -38,6 +48,7 @@ class LiveSession:
         self.services = services
         self._runner = runner
         self._names = Names()
+        self._remedies = Remedies()
         self._mailbox: Mailbox | None = None
         self.state = EventsState(self._names)
         broker = ServiceState.CONNECTING if services.app is not None else ServiceState.ABSENT
@@ -56,21 +67,36 @@ class LiveSession:
         )  # fmt: skip
         audit = Audit(services.database, services.context)
         self.imagery = Imagery(services, audit)
-        self.task_actions = TaskActions(services, self.state, audit, self.mailbox, self.living)
-        self.pool_actions = PoolActions(services, self._names, audit, self.mailbox, self.living)
+        self.audit = audit
+        self.foreign = ForeignTasks(services, self.state, self.seen, audit, self.mailbox, self.living)
+        self.task_actions = TaskActions(services, self.state, audit, self.mailbox, self.living, self.foreign)
+        self._remembering: asyncio.Task[None] | None = None
+        self.pool_actions = PoolActions(services, audit, self.mailbox, self.living)
+        self._controls = Controls(services, self.living)
+        self.worker_actions = WorkerActions(
+            services, self._names, audit, self._controls, self.seen, self.last_seen
+        )
+        self.worker_facts = WorkerFacts(self._names, self._controls, self.seen, self.last_seen)
+        self.queue_actions = QueueActions(
+            services, self._names, audit, self.mailbox, self.living, self.consumed_queues
+        )
 
     def start(self) -> None:
         """Begin to listen and to ask."""
-        if self.services.app is not None and self.services.is_redis:
+        if self.services.app is not None and self.services.can_be_watched:
             self._stream = EventStream(self.services.app, self.state, self.feed.note_change)
             self._stream.start()
         elif self.services.app is not None:
-            self.seen.broker.down("only Redis brokers can be looked at so far; history works")
+            self.seen.broker.down("only Redis and RabbitMQ can be looked at; history works")
         self._poller.start()
         self.feed.start()
+        if self.services.database is None and self.services.is_redis:
+            self._remembering = asyncio.create_task(self._remember())
 
     async def close(self) -> None:
         """Stop listening and asking, and let go of every connection."""
+        if self._remembering is not None:
+            self._remembering.cancel()
         await self.feed.stop()
         await self._poller.stop()
         with suppress(FleetError):
@@ -100,13 +126,44 @@ class LiveSession:
             ]
         return tuple(self._names.real(hostname) for hostname in hostnames)
 
+    def consumed_queues(self) -> tuple[str, ...]:
+        """Return the real names of the queues that workers said they consume."""
+        return tuple({queue for kept in self.seen.reports.values() for queue in kept.report.queues})
+
+    def other_queues(self, queue: str) -> tuple[str, ...]:
+        """Return the names as shown of the queues known, without this one."""
+        snapshot = self.seen.queues
+        known = () if snapshot is None else snapshot.queues
+        return tuple(name for one in known if (name := self._names.show(one.name)) != queue)
+
+    def sent_times(self, task_ids: Sequence[str]) -> dict[str, datetime]:
+        """Return when these tasks were published, as far as their publishers' events told."""
+        with self.state.lock:
+            tasks = [self.state.find(task_id) for task_id in task_ids]
+        sent = {task.task_id: moment(task.sent_at) for task in tasks if task is not None}
+        return {task_id: at for task_id, at in sent.items() if at is not None}
+
+    def queue_hour(self, queue: str) -> QueueHour:
+        """Return the depth of a queue over the last hour, as far as it was watched."""
+        return QueueHour(queue, self.seen.hour.depths(self._names.real(queue)))
+
+    def last_seen(self, hostname: str) -> str:
+        """Return in words when a worker was heard of, by its name as shown."""
+        with self.state.lock:
+            worker = self.state.workers.get(hostname)
+            if worker is None:
+                return "never seen"
+            age_s = age_of(worker, self.seen, time.monotonic())
+        said = "it said good-bye, " if worker.is_stopped else ""
+        return f"{said}last seen {age_s:.0f} s ago"
+
     def doctor(self) -> Doctor:
         """Return a doctor who knows which workers there were."""
         with self.state.lock:
             workers = [worker for worker in self.state.workers.values() if not worker.is_stopped]
             expected = tuple(self._names.real(worker.hostname) for worker in workers)
             with_events = [self._names.real(worker.hostname) for worker in workers if worker.task_events]
-        return Doctor(self.services, expected, frozenset(with_events))
+        return Doctor(self.services, expected, frozenset(with_events), self._remedies)
 
     def note_findings(self, n: int) -> None:
         """Note how much Doctor found, for the badge."""
@@ -133,7 +190,17 @@ class LiveSession:
             detail = self.reader.read(tasks.show_task, task_id)
             if detail is not None:
                 return tasks.task_detail(detail, self.task_actions.offer(task_id))
+        if self.services.is_foreign:
+            return self.foreign.detail(task_id)
         return tasks.task_by_events(self.state, self.seen, task_id)
+
+    async def _remember(self) -> None:
+        """Look now and then at messages whose arguments nobody else keeps."""
+        while True:
+            await asyncio.sleep(_REMEMBER_EVERY_S)
+            with suppress(FleetError):
+                # The poller says why the broker can't be asked.
+                await self._runner.run(_RELEASE_S, self.foreign.remember)
 
     def _unread_reason(self) -> str:
         if self._stream is None:
@@ -145,7 +212,9 @@ class LiveSession:
             self._stream.stop()
         if self._mailbox is not None:
             self._mailbox.close()
+        self._controls.close()
         self.task_actions.close()
+        self.queue_actions.close()
         services = self.services
         if services.app is not None and not services.is_foreign:
             # The call that installs it is also the one that finds it.

@@ -81,6 +81,7 @@ class SnapshotBuilder:
             *alerts_of(
                 seen.broker.service, seen.database.service, queues, workers, counters,
                 is_read_only=self._origin.is_read_only, unread_reason=self._unread_reason(),
+                late_entries=seen.badges.schedule or 0,
             ),
             *seen.overdue,
         ]  # fmt: skip
@@ -138,6 +139,8 @@ class SnapshotBuilder:
         for queue in seen.queues.queues:
             name = self._names.show(queue.name)
             rate_in, rate_out = self._rates.queue(name)
+            if rate_in is None and (recorded := seen.rates.get(queue.name)) is not None:
+                rate_in, rate_out = round(recorded.in_per_s, 2), round(recorded.out_per_s, 2)
             consumers = sum(
                 name in worker.queues and worker.state in (WorkerState.SEEN, WorkerState.LATE)
                 for worker in workers
@@ -156,6 +159,9 @@ class SnapshotBuilder:
                     in_rate=rate_in,
                     out_rate=rate_out,
                     history=tuple(seen.history.get(queue.name, ())),
+                    change_rate=seen.changes.get(queue.name),
+                    timed=queue.eta,
+                    pause=seen.pauses.get(queue.name),
                 )
             )
         return tuple(rows)

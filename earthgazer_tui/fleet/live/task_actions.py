@@ -13,6 +13,7 @@ from earthgazer_tui.fleet.errors import RefusedError
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.audit import Audit
 from earthgazer_tui.fleet.live.events_state import EventsState
+from earthgazer_tui.fleet.live.foreign_tasks import ForeignTasks
 from earthgazer_tui.fleet.live.records import TERMINAL
 from earthgazer_tui.fleet.live.replies import replies_of
 from earthgazer_tui.fleet.live.services import Services
@@ -33,8 +34,10 @@ class TaskActions:
         audit: Audit,
         mailbox: Callable[[], Mailbox],
         living: Callable[[], tuple[str, ...]],
+        foreign: ForeignTasks,
     ) -> None:
         self._services = services
+        self._foreign = foreign
         self._state = state
         self._audit = audit
         self._mailbox = mailbox
@@ -44,16 +47,21 @@ class TaskActions:
 
     def close(self) -> None:
         """Let go of the broker."""
+        self._foreign.close()
         if self._broker is not None:
             self._broker.close()
 
     def offer(self, task_id: str) -> RetryOffer:
         """Return whether and how a task can be retried."""
+        if self._services.database is None:
+            return self._foreign.offer(task_id)
         offer = self._retry().offer(task_id)
         return RetryOffer(RetryMode(offer.mode), sanitise.line(offer.reason))
 
     def plan_retry(self, task_ids: Sequence[str]) -> RetryPlan:
         """Return what a retry would send where."""
+        if self._services.database is None:
+            return self._foreign.plan_retry(task_ids)
         return RetryPlan(
             tuple(
                 RetryPlanItem(
@@ -68,7 +76,9 @@ class TaskActions:
         )
 
     def retry(self, task_ids: Sequence[str]) -> ActionResult:
-        """Publish the recorded messages again."""
+        """Publish the recorded messages again; without a record, copies of what is truly known."""
+        if self._services.database is None:
+            return self._foreign.retry(task_ids)
         outcomes = self._retry().retry_many(list(task_ids))
         done = [one for one in outcomes if isinstance(one, Retried)]
         refused = [one for one in outcomes if not isinstance(one, Retried)]

@@ -62,7 +62,7 @@ def task_by_events(state: EventsState, seen: Observations, task_id: str) -> Task
             is_redacted=False,
             result=task.result,
             traceback=task.traceback,
-            timeline=tuple(_timeline(task)),
+            timeline=tuple(timeline_of(task)),
             parent_id=task.parent_id,
             root_id=task.root_id,
             group_id=None,
@@ -136,7 +136,8 @@ def _json(value: Any) -> str:
     )
 
 
-def _timeline(task: TaskRecord) -> Iterator[StateChange]:
+def timeline_of(task: TaskRecord) -> Iterator[StateChange]:
+    """Yield what events told of a task's states, in time order; the caller holds the store's lock."""
     times = (("PENDING", task.sent_at), ("RECEIVED", task.received_at), ("STARTED", task.started_at))
     for state, at in times:
         if (known := moment(at)) is not None:

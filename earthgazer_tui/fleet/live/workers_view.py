@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from earthgazer_core.operations.controls.changes import lasting_changes
+from earthgazer_core.operations.controls.levers import refusals
+from earthgazer_core.operations.workers import WorkerReport
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.clock import coarse_age, coarse_bytes, moment, number
 from earthgazer_tui.fleet.live.observations import Observations
 from earthgazer_tui.fleet.live.records import TERMINAL, TaskRecord, WorkerRecord
-from earthgazer_tui.fleet.models import RunningTask, Worker, WorkerState
+from earthgazer_tui.fleet.models import Lever, RunningTask, Worker, WorkerState
 
 LATE_HEARTBEATS = 3.0
 LATE_S = 6.0
@@ -72,6 +77,9 @@ def worker_view(worker: WorkerRecord, tasks: dict[str, TaskRecord], seen: Observ
         running=running,
         local_name=seen.local_names.get(worker.hostname),
         resize_refusal=_refusal(report.resize_refusal if report else None, state),
+        refusals=_refusals(report, seen.settings.get(worker.hostname)) if report else (),
+        changes=_changes(report, seen, kept.at, now) if report and kept else (),
+        autoscale=report.autoscale if report else None,
     )
 
 
@@ -81,6 +89,22 @@ def _refusal(told: str | None, state: WorkerState) -> str:
     if told is None:
         return "its pool is not known yet"
     return sanitise.line(told)
+
+
+def _refusals(
+    report: WorkerReport, told: tuple[int | None, Mapping[str, Any]] | None
+) -> tuple[tuple[Lever, str], ...]:
+    if told is None or told[0] != report.pid:
+        # What only its settings tell is asked again when somebody tries.
+        return ()
+    return tuple((Lever(lever), sanitise.line(reason)) for lever, reason in refusals(report, told[1]).items())
+
+
+def _changes(report: WorkerReport, seen: Observations, at: float, now: float) -> tuple[str, ...]:
+    moment_now = datetime.now(UTC)
+    uptime_s = number(report.uptime_s)
+    started = None if uptime_s is None else moment_now - timedelta(seconds=uptime_s + now - at)
+    return tuple(map(sanitise.line, lasting_changes(seen.deeds, report, started, moment_now)))
 
 
 def _running(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from earthgazer_core.operations.events.envelope import events_of
 from earthgazer_tui.fleet.errors import RefusedError
-from earthgazer_tui.fleet.live.envelope import events_of
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.names import Names
 

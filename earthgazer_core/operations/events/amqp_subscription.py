@@ -9,7 +9,7 @@ from celery.events.receiver import EventReceiver
 from kombu import Consumer
 
 from earthgazer_core.operations.amqp.link import open_link
-from earthgazer_tui.fleet.live.envelope import events_in
+from earthgazer_core.operations.events.envelope import events_in
 
 _HEARTBEAT_S = 6
 _MOST = 200

@@ -9,13 +9,13 @@ import hiredis
 from celery import Celery
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from earthgazer_tui.fleet.live.envelope import events_of
+from earthgazer_core.operations.events.envelope import events_of
 
 _CHUNK = 128 * 1024
 _MESSAGES = (b"pmessage", b"message")
 
 
-class Subscription:
+class RedisSubscription:
     """One connection that listens to the app's event channel.
 
     Kombu makes and greets the connection (TLS, Sentinel, password, unix socket, as the app is

@@ -1,0 +1,1 @@
+"""Listening to the events of a fleet, whatever its broker speaks."""

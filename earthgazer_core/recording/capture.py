@@ -1,0 +1,236 @@
+"""Records a fleet: its events as they come, and looks at queues and workers in between."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from celery import Celery
+
+from earthgazer_core.errors import EarthGazerError
+from earthgazer_core.operations.broker import BrokerSnapshot
+from earthgazer_core.operations.brokers import broker_of
+from earthgazer_core.operations.events.subscription import LINK_ERRORS, Subscription, subscription_of
+from earthgazer_core.operations.mailbox import Mailbox
+from earthgazer_core.operations.workers import WorkerReport, survey
+from earthgazer_core.recording.frames import BrokerNoted, Content, EventsHeard, QueuesSeen, WorkerAsked
+from earthgazer_core.recording.masking import TextMask
+from earthgazer_core.recording.writer import RecordingWriter
+
+_MASKED: Final = ("args", "kwargs", "result", "exception", "traceback")
+_READ_S = 0.5
+_PING_EVERY_S = 5.0
+_SILENCE_S = 15.0
+_BACKOFF_S = (0.2, 5.0)
+_CENSUS_EVERY = 4
+_AT_LEAST_EVERY_S = 30.0
+"""An unchanged look is written again after that time, so that a jump into a recording finds one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a recording has so far."""
+
+    events: int
+    """Events heard."""
+    unread: int
+    """Messages on the event channel that were no events."""
+    looks: int
+    """Looks at queues and workers that were written."""
+    outages: int
+    """Times that the broker went away."""
+
+
+class Capture:
+    """Listens and looks until it is stopped; a broker that goes away is waited for."""
+
+    def __init__(
+        self,
+        app: Celery,
+        writer: RecordingWriter,
+        mask: TextMask,
+        *,
+        look_every_s: float = 1.0,
+        survey_every_s: float = 5.0,
+        on_progress: Callable[[Recorded], None] | None = None,
+        progress_every_s: float = 10.0,
+    ) -> None:
+        """Take what is needed; nothing is connected yet.
+
+        Args:
+            app: The fleet's app, or one with the same broker.
+            writer: Where it goes; belongs to the thread that runs :meth:`run`.
+            mask: Hides secrets in arguments, results and errors.
+            look_every_s: Seconds between two looks at queues.
+            survey_every_s: Seconds between two questions to the workers.
+            on_progress: Told now and then what there is.
+            progress_every_s: How often.
+        """
+        self._app = app
+        self._writer = writer
+        self._mask = mask
+        self._look_every_s = look_every_s
+        self._survey_every_s = survey_every_s
+        self._on_progress = on_progress
+        self._progress_every_s = progress_every_s
+        self._looks: queue.SimpleQueue[tuple[float, Content]] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._recorded = Recorded(0, 0, 0, 0)
+        self._is_up: bool | None = None
+
+    def stop(self) -> None:
+        """Let :meth:`run` return; any thread or signal handler may call it."""
+        self._stop.set()
+
+    def run(self) -> Recorded:
+        """Record until stopped; return what there is.
+
+        Raises:
+            InvalidInputError: the broker is of a kind that can't be listened to.
+            StorageError: it can't be written any more; what was written stays.
+        """
+        subscription = subscription_of(self._app)
+        lookers = [
+            threading.Thread(target=self._look_at_queues, name="record-queues", daemon=True),
+            threading.Thread(target=self._ask_workers, name="record-workers", daemon=True),
+        ]
+        for thread in lookers:
+            thread.start()
+        try:
+            self._listen_on(subscription)
+        finally:
+            self._stop.set()
+            for thread in lookers:
+                thread.join(timeout=10.0)
+        self._write_looks()
+        return self._recorded
+
+    def _listen_on(self, subscription: Subscription) -> None:
+        pause_s = _BACKOFF_S[0]
+        while not self._stop.is_set():
+            try:
+                subscription.open()
+                self._note_broker(is_up=True)
+                pause_s = _BACKOFF_S[0]
+                self._listen(subscription)
+            except LINK_ERRORS as error:
+                self._note_broker(is_up=False, reason=type(error).__name__)
+            finally:
+                subscription.close()
+            self._write_looks()
+            if self._stop.wait(pause_s):
+                return
+            pause_s = min(pause_s * 2, _BACKOFF_S[1])
+            subscription = subscription_of(self._app)
+
+    def _listen(self, subscription: Subscription) -> None:
+        heard = pinged = told = time.monotonic()
+        while not self._stop.is_set():
+            payloads = subscription.read(_READ_S)
+            now = time.monotonic()
+            if payloads is not None:
+                heard = now
+                self._take(subscription, payloads)
+            elif now - heard > _SILENCE_S:
+                raise TimeoutError(f"the broker said nothing for {now - heard:.0f} s")
+            if now - pinged > _PING_EVERY_S:
+                subscription.ping()
+                pinged = now
+            self._write_looks()
+            if self._on_progress is not None and now - told >= self._progress_every_s:
+                self._on_progress(self._recorded)
+                told = now
+
+    def _take(self, subscription: Subscription, payloads: list[Any]) -> None:
+        events: list[Mapping[str, Any]] = []
+        unread = 0
+        for payload in payloads:
+            try:
+                events.extend(self._masked(event) for event in subscription.events_of(payload))
+            except (ValueError, LookupError, TypeError, AttributeError):
+                # Anybody may publish anything on the channel: what is no event is counted.
+                unread += 1
+        if events:
+            self._writer.write(EventsHeard(events))
+        recorded = self._recorded
+        self._recorded = replace(
+            recorded, events=recorded.events + len(events), unread=recorded.unread + unread
+        )
+
+    def _masked(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        hidden = {
+            name: masked
+            for name in _MASKED
+            if isinstance(text := event.get(name), str) and (masked := self._mask(text)) != text
+        }
+        return {**event, **hidden} if hidden else event
+
+    def _note_broker(self, *, is_up: bool, reason: str = "") -> None:
+        if is_up is self._is_up:
+            return
+        if not is_up and self._is_up is not None:
+            self._recorded = replace(self._recorded, outages=self._recorded.outages + 1)
+        self._is_up = is_up
+        self._writer.write(BrokerNoted(is_up, reason))
+
+    def _write_looks(self) -> None:
+        while not self._looks.empty():
+            at, content = self._looks.get()
+            self._writer.write(content, at)
+            self._recorded = replace(self._recorded, looks=self._recorded.looks + 1)
+
+    # ── in threads of their own ───────────────────────────────────────────
+    def _look_at_queues(self) -> None:
+        broker = broker_of(self._app)
+        told: BrokerSnapshot | None = None
+        try:
+            while not self._stop.is_set():
+                try:
+                    snapshot = broker.snapshot(broker.queue_names())
+                except EarthGazerError:
+                    # The listening thread says that the broker is away.
+                    self._stop.wait(self._look_every_s)
+                    continue
+                if told is None or _is_news(told, snapshot):
+                    told = snapshot
+                    self._looks.put((time.time(), QueuesSeen(snapshot)))
+                self._stop.wait(self._look_every_s)
+        finally:
+            broker.close()
+
+    def _ask_workers(self) -> None:
+        mailbox = Mailbox(self._app)
+        known: tuple[str, ...] = ()
+        turn = 0
+        try:
+            while not self._stop.is_set():
+                # Those known answer at once; now and then all are asked, with the whole time limit.
+                expected = known if known and turn % _CENSUS_EVERY else None
+                turn += 1
+                try:
+                    reports = survey(mailbox, expected)
+                except (EarthGazerError, *LINK_ERRORS):
+                    reports = ()
+                known = tuple({*known, *(report.hostname for report in reports)})
+                for report in reports:
+                    self._looks.put((time.time(), WorkerAsked(self._without_secrets(report))))
+                self._stop.wait(self._survey_every_s)
+        finally:
+            mailbox.close()
+
+    def _without_secrets(self, report: WorkerReport) -> WorkerReport:
+        active = tuple(
+            replace(task, args_repr=self._mask(task.args_repr), kwargs_repr=self._mask(task.kwargs_repr))
+            for task in report.active
+        )
+        return replace(report, active=active)
+
+
+def _is_news(before: BrokerSnapshot, after: BrokerSnapshot) -> bool:
+    if (after.at - before.at).total_seconds() >= _AT_LEAST_EVERY_S:
+        return True
+    return replace(before, at=after.at) != after
