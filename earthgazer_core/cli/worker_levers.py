@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -155,9 +155,13 @@ def shutdown(
 ) -> None:
     """Have WORKERS end warm, and tell what still runs until it has ended."""
     from earthgazer_core.operations.broker import RedisBroker
+    from earthgazer_core.operations.brokers import REDIS, kind_of
     from earthgazer_core.operations.controls.shutdown import shut_down
 
-    with _control(context, timeout_s) as control, closing(RedisBroker(context.app)) as broker:
+    with _control(context, timeout_s) as control, ExitStack() as opened:
+        broker = None
+        if kind_of(context.app) == REDIS:
+            broker = opened.enter_context(closing(RedisBroker(context.app)))
         result = shut_down(
             control, workers, broker=broker, wait_s=wait_s, even_silent=even_silent, on_progress=_tell_leaving
         )

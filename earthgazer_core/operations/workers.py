@@ -71,6 +71,8 @@ class WorkerReport:
     """(least, most) processes where it scales itself."""
     resize_refusal: str
     """Why its pool can't be resized; empty where it can."""
+    configured_size: int | None = None
+    """Processes that it was started with; None where it doesn't tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ def resize_refusal(stats: Mapping[str, Any]) -> str:
     if pool == "solo":
         return "a solo pool runs tasks in the worker's own process: there is nothing to resize"
     if pool and pool not in _RESIZABLE:
-        return f"Celery can't resize a {pool} pool: restart the worker with another --concurrency"
+        return f"Celery can't resize {a_pool(pool)}: restart the worker with another --concurrency"
     return "" if pool else "it did not say what pool it has"
 
 
@@ -193,7 +195,7 @@ def report_of(hostname: str, parts: Mapping[str, Any]) -> WorkerReport:
     return WorkerReport(
         hostname=hostname,
         pool=pool_name(stats),
-        pool_size=_pool_size(stats),
+        pool_size=pool_size(stats),
         processes=tuple(processes) if isinstance(processes, list) else (),
         pid=stats.get("pid"),
         prefetch=stats.get("prefetch_count"),
@@ -207,6 +209,7 @@ def report_of(hostname: str, parts: Mapping[str, Any]) -> WorkerReport:
         scheduled=len(_list(parts.get("scheduled"))),
         autoscale=(int(autoscaler.get("min", 0)), int(autoscaler.get("max", 0))) if autoscaler else None,
         resize_refusal=resize_refusal(stats),
+        configured_size=_configured_size(stats),
     )
 
 
@@ -223,7 +226,7 @@ def _resize(
     reason = resize_refusal(stats)
     if reason:
         raise RefusedError(f"{hostname}: {reason}")
-    before = _pool_size(stats) or 0
+    before = pool_size(stats) or 0
     if before + change < 1:
         raise RefusedError(
             f"{hostname} has {before} processes; without any it would take messages and never run them"
@@ -246,7 +249,7 @@ def _counted(mailbox: Mailbox, hostname: str, wanted: int, within_s: float) -> i
     deadline = time.monotonic() + within_s
     while True:
         stats = _stats(mailbox, hostname)
-        size = (_pool_size(stats) if stats else None) or 0
+        size = (pool_size(stats) if stats else None) or 0
         if size == wanted or time.monotonic() > deadline:
             return size
         time.sleep(_LOOK_AGAIN_S)
@@ -280,7 +283,14 @@ def pool_name(stats: Mapping[str, Any]) -> str:
     return {"thread": "threads", "asynpool": "prefork"}.get(name, name)
 
 
-def _pool_size(stats: Mapping[str, Any]) -> int | None:
+def a_pool(name: str) -> str:
+    """Return a kind of pool with its article, ``an eventlet pool``."""
+    name = name or "unknown"
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name} pool"
+
+
+def pool_size(stats: Mapping[str, Any]) -> int | None:
+    """Return how many processes or threads statistics truly tell of; None where they don't."""
     pool = stats.get("pool") or {}
     processes = pool.get("processes")
     if isinstance(processes, list):
@@ -288,3 +298,10 @@ def _pool_size(stats: Mapping[str, Any]) -> int | None:
         return len(processes)
     size = pool.get("max-concurrency")
     return size if isinstance(size, int) else None
+
+
+def _configured_size(stats: Mapping[str, Any]) -> int | None:
+    """Return the number that a worker was started with; only prefork keeps it when the pool is resized."""
+    size = (stats.get("pool") or {}).get("max-concurrency")
+    is_kept = pool_name(stats) == "prefork" and "autoscaler" not in stats
+    return size if is_kept and isinstance(size, int) else None

@@ -1,49 +1,58 @@
-"""Commands on workers."""
+"""Commands on the list of workers and on the processes of the embedded stack."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from earthgazer_tui.commands.command import FleetCommand
+from earthgazer_tui.commands.command import Command, FleetCommand
 from earthgazer_tui.commands.question import Option, Question
+from earthgazer_tui.commands.worker_command import Target
 from earthgazer_tui.fleet.models import ActionResult, Worker
 from earthgazer_tui.fleet.protocol import Fleet
 from earthgazer_tui.wording import counted
 
 
-class GrowPool(FleetCommand[Worker]):
-    """Add one process to the pool of the worker under the cursor."""
+class OpenWorker(Command):
+    """Open the worker under the cursor: all that it says of itself."""
 
-    id = "worker.grow"
-    key = "plus"
-    key_display = "+"
-    title = "Grow"
-
-    def refusal(self, subjects: Sequence[Worker]) -> str:
-        """Say why a pool can't be resized."""
-        return subjects[0].resize_refusal
-
-    async def run(self, fleet: Fleet, subjects: Sequence[Worker]) -> ActionResult:
-        """Ask that worker to grow."""
-        return await fleet.grow_pool(subjects[0].hostname)
+    id = "worker.open"
+    key = "o"
+    title = "Open"
+    action = "open_row"
+    key_display = "enter"
 
 
-class ShrinkPool(FleetCommand[Worker]):
-    """Take one process from the pool of the worker under the cursor."""
+class NextFacts(Command):
+    """Show the next tab of what the worker says of itself."""
 
-    id = "worker.shrink"
-    key = "minus"
-    key_display = "-"
-    title = "Shrink"
+    id = "worker.next-facts"
+    key = "tab,right"
+    title = "Next"
+    action = "next_facts"
 
-    def refusal(self, subjects: Sequence[Worker]) -> str:
-        """Say why a pool can't be resized."""
-        return subjects[0].resize_refusal
 
-    async def run(self, fleet: Fleet, subjects: Sequence[Worker]) -> ActionResult:
-        """Ask that worker to shrink."""
-        return await fleet.shrink_pool(subjects[0].hostname)
+class PreviousFacts(Command):
+    """Show the tab before."""
+
+    id = "worker.previous-facts"
+    key = "shift+tab,left"
+    title = "Previous"
+    action = "next_facts(-1)"
+    in_footer = False
+
+
+class MarkPattern(Command):
+    """Mark the workers whose names match a pattern, such as `cpu@*`."""
+
+    id = "worker.mark-pattern"
+    key = "asterisk"
+    key_display = "*"
+    title = "Mark by pattern"
+    action = "mark_pattern"
+    aliases = ("mark",)
+    argument = "PATTERN"
+    in_footer = False
 
 
 class StartWorker(FleetCommand[str]):
@@ -63,22 +72,23 @@ class StartWorker(FleetCommand[str]):
         return await fleet.start_worker(subjects[0])
 
 
-class StopWorker(FleetCommand[Worker]):
+class StopWorker(FleetCommand[Target]):
     """Stop the local worker under the cursor; what it runs ends first."""
 
     id = "worker.stop"
     key = "X"
     title = "Stop"
 
-    def refusal(self, subjects: Sequence[Worker]) -> str:
+    def refusal(self, subjects: Sequence[Target]) -> str:
         """Refuse workers that aren't processes of our own stack."""
-        if subjects[0].local_name is None:
-            return f"{subjects[0].hostname} was not started by this stack; stop it where it runs."
+        worker = subjects[0].worker
+        if worker.local_name is None:
+            return f"{worker.hostname} was not started by this stack; W shuts it down warm."
         return ""
 
-    async def ask(self, fleet: Fleet, subjects: Sequence[Worker]) -> Question | None:
+    async def ask(self, fleet: Fleet, subjects: Sequence[Target]) -> Question | None:
         """Ask always, with what runs on it."""
-        worker = subjects[0]
+        worker = subjects[0].worker
         running = (
             f"runs {counted(worker.active, 'task')}; what runs ends first"
             if worker.active
@@ -91,9 +101,9 @@ class StopWorker(FleetCommand[Worker]):
             yes="Stop",
         )
 
-    async def run(self, fleet: Fleet, subjects: Sequence[Worker]) -> ActionResult:
+    async def run(self, fleet: Fleet, subjects: Sequence[Target]) -> ActionResult:
         """Stop it warm."""
-        return await fleet.stop_worker(subjects[0].local_name or "")
+        return await fleet.stop_worker(subjects[0].worker.local_name or "")
 
 
 class EnableEvents(FleetCommand[Worker]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any
@@ -16,12 +16,26 @@ from earthgazer_core.operations.mailbox import Answer, Command, Mailbox
 from earthgazer_core.operations.noted import FAILED, noted
 
 OnAnswer = Callable[[Answer], None]
+OnRefused = Callable[[str, str], None]
+"""Told of a worker that can't do it, and why, as soon as that is known."""
 Refusal = Callable[[Mapping[str, Any]], str]
 """Says why a worker can't, from what it answered to ``stats`` and ``conf``; empty where it can."""
 
 _GLOB = frozenset("*?[")
 _FACTS = ("stats", "conf")
 _NO_ANSWER = "no answer: it may have ended, or run a task in a solo pool"
+
+
+class UnheardError(RefusedError):
+    """Nobody could be told: some can't do it, the others did not answer."""
+
+    def __init__(self, refused: Mapping[str, str], silent: Sequence[str]) -> None:
+        reasons = {**refused, **dict.fromkeys(silent, _NO_ANSWER)}
+        super().__init__("; ".join(f"{worker}: {reason}" for worker, reason in reasons.items()))
+        self.refused = dict(refused)
+        """Why each can't, by worker."""
+        self.silent = tuple(silent)
+        """Those that did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,8 @@ class ControlResult:
     """Whether Celery forgets the change when the worker restarts."""
     note: str = ""
     """What an operator should know of how it takes effect."""
+    before: Mapping[str, Any] = field(default_factory=dict)
+    """What was so before, by worker, where that was asked."""
 
     @property
     def is_ok(self) -> bool:
@@ -86,6 +102,7 @@ class WorkerControl:
         self.database = database
         self.context = context
         self.timeout_s = timeout_s
+        self.on_refused: OnRefused | None = None
         # A second one, since commands are sent from within the answers to a question.
         self._commands = Mailbox(app)
 
@@ -100,6 +117,14 @@ class WorkerControl:
     def close(self) -> None:
         """Close the connection that commands are sent on; the mailbox stays open."""
         self._commands.close()
+
+    def tell(self, worker: str, command: str) -> None:
+        """Send a command whose answer nobody waits for, such as one that ends the worker.
+
+        Raises:
+            ServiceUnavailableError: the broker is away.
+        """
+        self._commands.ask(command, destination=[worker], timeout_s=0)
 
     def targets(self, pattern: str | Sequence[str]) -> tuple[str, ...]:
         """Return the workers that names or patterns (``cpu@*``) mean.
@@ -132,6 +157,7 @@ class WorkerControl:
         pattern: str | Sequence[str],
         *,
         refusal: Refusal | None = None,
+        measure: Callable[[Mapping[str, Any]], Any] | None = None,
         then: Command | None = None,
         is_volatile: bool = True,
         remark: str = "",
@@ -147,6 +173,7 @@ class WorkerControl:
             arguments: Its arguments.
             pattern: Names or patterns of workers.
             refusal: Says which workers can't; those are not told.
+            measure: Says of those that can, from the same answers, what is to be kept as it was before.
             then: Sent to a worker that has done the command, without which it would have no effect.
             is_volatile: Whether workers forget it at a restart.
             remark: What an operator should know of how it takes effect.
@@ -154,7 +181,7 @@ class WorkerControl:
 
         Raises:
             NotFoundError: a pattern matches nobody.
-            RefusedError: nobody could be told, with each one's reason.
+            UnheardError: nobody could be told, with each one's reason.
             ServiceUnavailableError: the broker is away.
         """
         target = {"workers": pattern if isinstance(pattern, str) else list(pattern), **arguments}
@@ -162,6 +189,7 @@ class WorkerControl:
             workers = self.targets(pattern)
             said: list[Answer] = []
             refused: dict[str, str] = {}
+            before: dict[str, Any] = {}
             if refusal is None:
                 said += self.mailbox.ask(
                     command,
@@ -171,27 +199,35 @@ class WorkerControl:
                     on_answer=on_answer,
                 ).answers
             else:
-                self._ask_able((command, arguments), then, workers, refusal, said, refused, on_answer)
+
+                def judge(worker: str, facts: Mapping[str, Any]) -> str:
+                    reason = refusal(facts)
+                    if not reason and measure is not None:
+                        before[worker] = measure(facts)
+                    return reason
+
+                self._ask_able((command, arguments), then, workers, judge, said, refused, on_answer)
             heard = {answer.worker for answer in said} | refused.keys()
             silent = tuple(worker for worker in workers if worker not in heard)
             note.detail = {
                 "answers": {answer.worker: answer.text[:200] for answer in said},
                 "refused": refused,
                 "silent": list(silent),
+                "done": [answer.worker for answer in said if answer.is_ok],
+                "before": before,
             }
             if not said:
-                reasons = {**refused, **dict.fromkeys(silent, _NO_ANSWER)}
-                raise RefusedError("; ".join(f"{worker}: {reason}" for worker, reason in reasons.items()))
+                raise UnheardError(refused, silent)
             if not any(answer.is_ok for answer in said):
                 note.outcome = FAILED
-        return ControlResult(action, tuple(said), tuple(refused.items()), silent, is_volatile, remark)
+        return ControlResult(action, tuple(said), tuple(refused.items()), silent, is_volatile, remark, before)
 
     def _ask_able(
         self,
         command: Command,
         then: Command | None,
         workers: Sequence[str],
-        refusal: Refusal,
+        judge: Callable[[str, Mapping[str, Any]], str],
         said: list[Answer],
         refused: dict[str, str],
         on_answer: OnAnswer | None,
@@ -203,9 +239,11 @@ class WorkerControl:
             known[question] = answer.value if isinstance(answer.value, dict) else {}
             if len(known) < len(_FACTS):
                 return
-            reason = refusal(known)
+            reason = judge(answer.worker, known)
             if reason:
                 refused[answer.worker] = reason
+                if self.on_refused is not None:
+                    self.on_refused(answer.worker, reason)
             else:
                 said.extend(self._told(answer.worker, command, then, on_answer))
 

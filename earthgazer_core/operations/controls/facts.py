@@ -15,7 +15,8 @@ T = TypeVar("T")
 
 _SECRET_NAME = re.compile(r"pass|secret|token|api_?key|private|encryption|security_key", re.IGNORECASE)
 _USER_INFO = re.compile(r"(?<=://)[^@/\s]+(?=@)")
-_ATTRIBUTES = ("rate_limit", "time_limit", "soft_time_limit", "max_retries", "acks_late", "priority")
+TASK_ATTRIBUTES = ("rate_limit", "time_limit", "soft_time_limit", "max_retries", "acks_late", "priority")
+"""What to ask of registered tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def conf(
     def settings(value: Any) -> tuple[tuple[str, Any], ...] | None:
         if not isinstance(value, dict):
             return None
-        return tuple((str(name), _masked(str(name), value[name])) for name in sorted(value))
+        return tuple((str(name), masked(str(name), value[name])) for name in sorted(value))
 
     return _tell(control, workers, "conf", {"with_defaults": with_defaults}, settings, on_worker)
 
@@ -77,9 +78,9 @@ def registered(
     """
 
     def tasks(value: Any) -> tuple[RegisteredTask, ...] | None:
-        return tuple(_task(str(line)) for line in value) if isinstance(value, list) else None
+        return tuple(registered_task(str(line)) for line in value) if isinstance(value, list) else None
 
-    arguments = {"taskinfoitems": list(_ATTRIBUTES), "builtins": builtins}
+    arguments = {"taskinfoitems": list(TASK_ATTRIBUTES), "builtins": builtins}
     return _tell(control, workers, "registered", arguments, tasks, on_worker)
 
 
@@ -132,21 +133,22 @@ def _tell(
     return Told(found, tuple(refused), told.silent)
 
 
-def _task(line: str) -> RegisteredTask:
+def registered_task(line: str) -> RegisteredTask:
+    """Return what a worker says of a task, ``steps.add [rate_limit=10/m]``."""
     name, bracket, rest = line.partition(" [")
     if not bracket:
         return RegisteredTask(name, ())
     # Values are words of Celery's own, but may hold blanks: split where an attribute begins.
-    parts = re.split(rf"(?:^| )({'|'.join(_ATTRIBUTES)})=", rest.removesuffix("]"))
+    parts = re.split(rf"(?:^| )({'|'.join(TASK_ATTRIBUTES)})=", rest.removesuffix("]"))
     return RegisteredTask(name, tuple(zip(parts[1::2], parts[2::2], strict=True)))
 
 
-def _masked(name: str, value: Any) -> Any:
+def masked(name: str, value: Any) -> Any:
     """Return a setting without secrets; Celery hides those of its own that it knows."""
     if _SECRET_NAME.search(name) and value not in (None, "", False, True):
         return MASK
     if isinstance(value, Mapping):
-        return {str(key): _masked(str(key), item) for key, item in value.items()}
+        return {str(key): masked(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_masked("", item) for item in value]
+        return [masked("", item) for item in value]
     return _USER_INFO.sub(MASK, value) if isinstance(value, str) else value

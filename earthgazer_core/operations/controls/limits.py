@@ -9,7 +9,7 @@ from celery.utils.time import rate
 
 from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.operations.controls.control import ControlResult, OnAnswer, WorkerControl
-from earthgazer_core.operations.workers import pool_name
+from earthgazer_core.operations.workers import a_pool, pool_name
 
 
 def rate_limit(
@@ -104,7 +104,7 @@ def time_refusal(facts: Mapping[str, Any], *, is_soft: bool) -> str:
     pool = pool_name(facts.get("stats") or {})
     if pool != "prefork" and (pool != "gevent" or is_soft):
         kind = "soft time limits" if pool == "gevent" else "time limits"
-        return f"a {pool or 'unknown'} pool keeps no {kind}: it would say yes and let tasks run on"
+        return f"{a_pool(pool)} keeps no {kind}: it would say yes and let tasks run on"
     if not (facts.get("conf") or {}).get("worker_pool_restarts"):
         return "worker_pool_restarts is off in its settings: it would say yes and keep the old limits"
     return ""

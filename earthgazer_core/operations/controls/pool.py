@@ -7,7 +7,7 @@ from typing import Any
 
 from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.operations.controls.control import ControlResult, OnAnswer, WorkerControl
-from earthgazer_core.operations.workers import pool_name
+from earthgazer_core.operations.workers import a_pool, pool_name
 
 
 def autoscale(
@@ -30,7 +30,13 @@ def autoscale(
         raise InvalidInputError(f"autoscale from {least} to {most}: expected 0 ≤ least ≤ most, and most ≥ 1")
     arguments = {"max": most, "min": least}
     return control.carry_out(
-        "worker.autoscale", "autoscale", arguments, workers, refusal=autoscale_refusal, on_answer=on_answer
+        "worker.autoscale",
+        "autoscale",
+        arguments,
+        workers,
+        refusal=autoscale_refusal,
+        measure=lambda facts: _range(facts["stats"]),
+        on_answer=on_answer,
     )
 
 
@@ -72,7 +78,12 @@ def restart_refusal(facts: Mapping[str, Any]) -> str:
     """Return why a worker's pool can't be restarted; empty where it can."""
     pool = pool_name(facts.get("stats") or {})
     if pool != "prefork":
-        return f"a {pool or 'unknown'} pool has no processes to restart: restart the worker"
+        return f"{a_pool(pool)} has no processes to restart: restart the worker"
     if not (facts.get("conf") or {}).get("worker_pool_restarts"):
         return "worker_pool_restarts is off in its settings: set it and restart the worker"
     return ""
+
+
+def _range(stats: Mapping[str, Any]) -> list[int | None]:
+    autoscaler = stats.get("autoscaler") or {}
+    return [autoscaler.get("min"), autoscaler.get("max")]

@@ -18,7 +18,7 @@ from earthgazer_core.errors import RefusedError
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.controls.control import WorkerControl
 from earthgazer_core.operations.noted import FAILED, noted
-from earthgazer_core.operations.workers import ActiveTask, survey
+from earthgazer_core.operations.workers import ActiveTask, WorkerReport, survey
 from earthgazer_core.recorder.order import UNFINISHED
 
 _LOOK_AGAIN_S = 0.3
@@ -80,6 +80,7 @@ def shut_down(
     wait_s: float = 60.0,
     even_silent: bool = False,
     on_progress: Callable[[Leaving], None] | None = None,
+    is_wanted: Callable[[], bool] = lambda: True,
 ) -> ShutdownResult:
     """Have workers end warm, and watch what they still run until it has ended.
 
@@ -93,6 +94,7 @@ def shut_down(
         wait_s: Longest time to watch; the shutdown goes on afterwards. 0 returns at once.
         even_silent: Also tell workers that do not answer, such as one that runs a task in a solo pool.
         on_progress: Told of each worker when it was told and whenever something of it has changed.
+        is_wanted: Asked again and again; watching ends when it says no.
 
     Raises:
         NotFoundError: a pattern matches nobody.
@@ -102,20 +104,27 @@ def shut_down(
     target = {"workers": workers if isinstance(workers, str) else list(workers)}
     with noted(control.database, "worker.shutdown", target, control.context) as note:
         names = control.targets(workers)
-        active = {
-            report.hostname: report.active
-            for report in survey(control.mailbox, names, destination=list(names), timeout_s=control.timeout_s)
-        }
+        active: dict[str, tuple[ActiveTask, ...]] = {}
+        ends = _Ends(control, broker)
+
+        def tell(report: WorkerReport) -> None:
+            active[report.hostname] = report.active
+            ends.await_all(report.active)
+            control.tell(report.hostname, "shutdown")
+            if on_progress is not None:
+                on_progress(Leaving(report.hostname, report.active, report.active, True, 0.0))
+
+        # Each is told as soon as it has said what it runs: one that is dead delays no other.
+        survey(control.mailbox, names, destination=list(names), timeout_s=control.timeout_s, on_worker=tell)
         silent = tuple(name for name in names if name not in active)
         if even_silent:
-            active |= dict.fromkeys(silent, ())
+            for name in silent:
+                active[name] = ()
+                control.tell(name, "shutdown")
             silent = ()
         if not active:
             raise RefusedError(f"{', '.join(names)} did not answer: ended, stuck, or busy in a solo pool")
-        ends = _Ends(control, broker, [task for tasks in active.values() for task in tasks])
-        # A worker that shuts down sends no answer, so none is waited for.
-        control.mailbox.ask("shutdown", destination=list(active), timeout_s=0)
-        seen = _watch(control, active, ends, wait_s, on_progress)
+        seen = _watch(control, active, ends, wait_s, on_progress, is_wanted)
         result = ShutdownResult(seen, silent)
         note.outcome = FAILED if not seen else note.outcome
         note.detail = {
@@ -133,6 +142,7 @@ def _watch(
     ends: _Ends,
     wait_s: float,
     on_progress: Callable[[Leaving], None] | None,
+    is_wanted: Callable[[], bool],
 ) -> tuple[Leaving, ...]:
     start = time.monotonic()
     heard = dict.fromkeys(active, start)
@@ -152,7 +162,7 @@ def _watch(
             ):
                 on_progress(after)
         listening = [name for name, one in seen.items() if one.is_listening]
-        if all(one.has_left for one in seen.values()) or now - start >= wait_s:
+        if all(one.has_left for one in seen.values()) or now - start >= wait_s or not is_wanted():
             return tuple(seen.values())
         patience_s = max(0.0, min(_LOOK_AGAIN_S, start + wait_s - now))
         if listening:
@@ -167,14 +177,17 @@ def _watch(
 class _Ends:
     """Tells which tasks have ended, by whatever keeps their end."""
 
-    def __init__(
-        self, control: WorkerControl, broker: RedisBroker | None, tasks: Iterable[ActiveTask]
-    ) -> None:
+    def __init__(self, control: WorkerControl, broker: RedisBroker | None) -> None:
         self._control = control
         self._broker = broker
+        self._late: set[str] = set()
+
+    def await_all(self, tasks: Iterable[ActiveTask]) -> None:
+        """Take note of tasks that run now."""
         wanted = {task.task_id for task in tasks}
-        # One that was acknowledged before it ran is in the broker no more, which says nothing of its end.
-        self._late = self._held() & wanted if broker is not None and wanted else set[str]()
+        if wanted:
+            # One that was acknowledged before it ran is in the broker no more, which says nothing of its end.
+            self._late |= self._held() & wanted
 
     def over(self, task_ids: Sequence[str]) -> set[str]:
         if not task_ids:

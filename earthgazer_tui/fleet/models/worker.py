@@ -20,6 +20,17 @@ class WorkerState(StrEnum):
     """Said good-bye."""
 
 
+class Lever(StrEnum):
+    """Something that can be done to workers with some pools and not with others."""
+
+    RESIZE = "resize"
+    AUTOSCALE = "autoscale"
+    RESTART = "restart"
+    RATE_LIMIT = "rate limit"
+    SOFT_LIMIT = "soft time limit"
+    HARD_LIMIT = "hard time limit"
+
+
 @dataclass(frozen=True, slots=True)
 class RunningTask:
     """A task that runs on a worker."""
@@ -70,3 +81,13 @@ class Worker:
     """Its name in the embedded stack; None where it isn't ours to stop."""
     resize_refusal: str
     """Why its pool can't be resized; empty where it can."""
+    refusals: tuple[tuple[Lever, str], ...] = ()
+    """Why it can't do what it can't, by lever."""
+    changes: tuple[str, ...] = ()
+    """What is not as it was configured, and is lost at its next restart."""
+    autoscale: tuple[int, int] | None = None
+    """(least, most) processes where it scales itself."""
+
+    def refusal(self, lever: Lever) -> str:
+        """Return why it can't do that; empty where it can, or where it is not known yet."""
+        return dict(self.refusals).get(lever, "")

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from earthgazer_tui.fleet.models import ActionResult
+from earthgazer_tui.fleet.models import ActionResult, FactKind, Reply, WorkerFact, WorkerOrder
 
 
 class WorkersVerbs(Protocol):
     """Workers and their pools."""
 
-    async def grow_pool(self, hostname: str, n: int = 1) -> ActionResult:
-        """Add processes to a worker's pool."""
+    async def tell_workers(
+        self, hostnames: Sequence[str], order: WorkerOrder, on_reply: Callable[[Reply], None] | None = None
+    ) -> ActionResult:
+        """Have workers do something; ``on_reply`` is called on the event loop with each word as it comes.
 
-    async def shrink_pool(self, hostname: str, n: int = 1) -> ActionResult:
-        """Take processes from a worker's pool."""
+        A worker that can't do it is not told, and says why in a reply; one that is silent delays no other.
+        """
+
+    async def worker_facts(
+        self, hostname: str, kinds: Sequence[FactKind], on_fact: Callable[[WorkerFact], None]
+    ) -> None:
+        """Ask one worker about itself; ``on_fact`` is called on the event loop with each answer as it comes.
+
+        What it does not answer in time comes last, with the trouble.
+        """
 
     async def start_worker(self, profile: str) -> ActionResult:
         """Start one more local worker (``io`` or ``cpu``) of the embedded stack."""
