@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from earthgazer_tui.fleet.protocol import Fleet
 
 URL = re.compile(r"[a-z][a-z0-9+]*://\S+")
+APP = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?")
 LINK_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 NOTICE_S = 0.5
 """Closing that takes longer says what it waits for."""
@@ -29,10 +30,25 @@ def _url(context: click.Context, option: click.Parameter, value: str | None) -> 
     return value
 
 
+def _app_name(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Return the name of an app, refused where it can't be one."""
+    if value is not None and not APP.fullmatch(value):
+        raise click.BadParameter("expected MODULE or MODULE:APP, as for `celery -A`")
+    return value
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--broker", metavar="URL", help="Look at this broker (redis://…) instead of the configured one."
 )
+@click.option(
+    "--app",
+    "app_name",
+    metavar="MODULE:APP",
+    callback=_app_name,
+    help="Import the fleet's own Celery app: its queues, routes, serializers, results, and its broker.",
+)
+@click.option("--context", "context_name", metavar="NAME", help="Look at this fleet of contexts.toml.")
 @click.option(
     "--database",
     metavar="URL",
@@ -55,50 +71,68 @@ def _url(context: click.Context, option: click.Parameter, value: str | None) -> 
     help="How often the screen changes per second, at most; lower it on a slow link.",
 )
 @click.option("--detach", is_flag=True, help="Leave the embedded stack running on quitting.")
+@click.option("--keys", is_flag=True, help="Print all keys in force, and the file for keys of your own.")
 def main(
     broker: str | None,
+    app_name: str | None,
+    context_name: str | None,
     database: str | None,
     state_dir: Path | None,
     read_only: bool,
     mouse: bool,
     refresh: float,
     detach: bool,
+    keys: bool,
 ) -> None:
     """Run an EarthGazer fleet, or any other Celery fleet, from the keyboard.
 
     Without options it looks at the configured services (EARTHGAZER__…), or starts its own embedded
     stack where nothing is configured.
     """
+    from earthgazer_tui.state.config_directory import config_directory
+
+    if keys:
+        from earthgazer_tui.screens.keys import keys_as_toml
+
+        click.echo(keys_as_toml(config_directory()))
+        return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError("the console needs a terminal; for scripts there is `earthgazer … --json`")
 
-    def make_fleet() -> Fleet:
-        """Import what is heavy, and make the fleet; runs in a thread once the first frame is painted."""
-        from earthgazer_core.errors import InvalidInputError
-        from earthgazer_core.settings import load_settings
-        from earthgazer_tui.fleet.errors import SettingsError
-        from earthgazer_tui.fleet.live.fleet import LiveFleet, LiveOptions
+    from earthgazer_tui.contexts import Contexts, Start
+    from earthgazer_tui.fleet.errors import SettingsError
 
-        try:
-            load_settings()
-        except InvalidInputError as error:
-            raise SettingsError(str(error)) from None
-        return LiveFleet(
-            LiveOptions(
-                broker_url=broker,
-                database_url=database,
-                state_dir=state_dir,
-                read_only=read_only,
-                refresh_hz=refresh,
-                detach=detach,
-            )
+    named = (broker, app_name, database, state_dir)
+    if context_name is not None and any(named):
+        raise click.UsageError("--context names broker, app and database already: give one or the other")
+    contexts = Contexts(
+        Start(
+            broker=broker,
+            app=app_name,
+            database=database,
+            state_dir=state_dir,
+            is_read_only=read_only,
+            refresh_hz=refresh,
+            is_detached=detach,
         )
+    )
+    try:
+        place = contexts.find(context_name)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
 
     from earthgazer_tui.app import ConsoleApp
     from earthgazer_tui.console_log import log_to_file
 
     log_to_file()
-    app = ConsoleApp(make_fleet, is_read_only=read_only, refresh_s=max(1.0, 1 / refresh))
+    app = ConsoleApp(
+        place.make_fleet,
+        is_read_only=place.is_read_only,
+        refresh_s=max(1.0, 1 / refresh),
+        config_directory=config_directory(),
+        place=place,
+        places=contexts.places,
+    )
     sys.exit(asyncio.run(run(app, mouse=mouse)))
 
 
@@ -114,16 +148,15 @@ async def run(app: ConsoleApp, *, mouse: bool = False) -> int:
     try:
         await app.run_async(mouse=mouse)
     finally:
-        await _close(app.fleet, app.quit_choice)
+        for fleet, choice in app.left_open.items():
+            await _close(fleet, choice)
     if app.failure:
         click.echo(f"earthgazer-tui: {app.failure}", err=True)
     return app.return_code or 0
 
 
-async def _close(fleet: Fleet | None, choice: QuitChoice | None) -> None:
-    """Let go of the fleet; a wait for running tasks is ended by Ctrl-C, which stops them, or a lost link."""
-    if fleet is None:
-        return
+async def _close(fleet: Fleet, choice: QuitChoice | None) -> None:
+    """Let go of a fleet; a wait for running tasks is ended by Ctrl-C, which stops them, or a lost link."""
     from earthgazer_tui.fleet.models import QuitChoice
 
     closing = asyncio.ensure_future(fleet.close(choice))

@@ -13,6 +13,8 @@ from earthgazer_tui.fleet.models import QuitChoice, Snapshot, StartStep, WorkInP
 from earthgazer_tui.fleet.verbs.doctor import DoctorVerbs
 from earthgazer_tui.fleet.verbs.history import HistoryVerbs
 from earthgazer_tui.fleet.verbs.imagery import ImageryVerbs
+from earthgazer_tui.fleet.verbs.queues import QueuesVerbs
+from earthgazer_tui.fleet.verbs.replay import ReplayVerbs
 from earthgazer_tui.fleet.verbs.runs import RunsVerbs
 from earthgazer_tui.fleet.verbs.schedule import ScheduleVerbs
 from earthgazer_tui.fleet.verbs.tasks import TasksVerbs
@@ -27,6 +29,8 @@ class Fleet(
     HistoryVerbs,
     DoctorVerbs,
     WorkersVerbs,
+    ReplayVerbs,
+    QueuesVerbs,
     Protocol,
 ):
     """A Celery fleet, its broker and, where there is one, its database."""

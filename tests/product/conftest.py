@@ -27,7 +27,12 @@ class Product:
     @property
     def env(self) -> dict[str, str]:
         """Environment of an operator's shell."""
-        keep = {name: value for name, value in os.environ.items() if not name.startswith("EARTHGAZER")}
+        # A terminal has a size of its own; pytest's workers name another.
+        keep = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("EARTHGAZER") and name not in ("COLUMNS", "LINES")
+        }
         return {**keep, "HOME": str(self.home), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
 
     def console(self, *options: str, columns: int = 80, lines: int = 24) -> Terminal:

@@ -22,10 +22,12 @@ import pyte
 KEYS = {
     "enter": "\r",
     "escape": "\x1b",
+    "ctrl+a": "\x01",
     "ctrl+c": "\x03",
     "ctrl+p": "\x10",
     "up": "\x1b[A",
     "down": "\x1b[B",
+    "end": "\x1b[F",
     "tab": "\t",
     "space": " ",
 }

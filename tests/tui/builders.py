@@ -18,11 +18,14 @@ from earthgazer_tui.fleet.models import (
     History,
     HistoryGroup,
     IndexStatistics,
+    MessageDetail,
     OperatorAction,
     Percentiles,
     PeriodicTask,
+    Place,
     Preview,
     QueueDepth,
+    QueueMessage,
     RetryMode,
     RetryOffer,
     RunDetail,
@@ -64,6 +67,47 @@ def a_queue(name: str = "io_queue", depth: int = 0, **changes: Any) -> QueueDept
         "history": (),
     }
     return QueueDepth(name=name, depth=depth, **(values | changes))
+
+
+def a_message(key: str = "k1", **changes: Any) -> QueueMessage:
+    values: dict[str, Any] = {
+        "queue": "io_queue",
+        "place": Place.WAITING,
+        "position": 0,
+        "priority": 0,
+        "task_id": f"{key}-0000-4000",
+        "name": "earthgazer.io.download_bands",
+        "arguments": '{"capture_id": 7}',
+        "note": "",
+        "sent_at": ago(minutes=3),
+        "eta": None,
+        "expires": None,
+        "retries": 0,
+        "is_redelivered": False,
+        "held_s": None,
+        "given_back_in_s": None,
+        "is_eta_too_far": False,
+        "follows": (),
+    }
+    return QueueMessage(key=key, **(values | changes))
+
+
+def a_message_detail(row: QueueMessage | None = None, **changes: Any) -> MessageDetail:
+    values: dict[str, Any] = {
+        "is_gone": False,
+        "args": "[]",
+        "kwargs": '{"capture_id": 7}',
+        "arguments_from": "message",
+        "content_type": "application/json",
+        "size_bytes": 812,
+        "parent_id": None,
+        "root_id": "root-1",
+        "group_id": None,
+        "links": (),
+        "error_links": (),
+        "headers": (("lang", "py"), ("task", "earthgazer.io.download_bands")),
+    }
+    return MessageDetail(row=row or a_message(), **(values | changes))
 
 
 def a_worker(hostname: str = "io1@field", **changes: Any) -> Worker:
@@ -166,6 +210,9 @@ def a_periodic_task(name: str = "discover-active-locations", **changes: Any) -> 
     return PeriodicTask(name=name, **(values | changes))
 
 
+_NO_TIME = Percentiles(None, None, None)
+
+
 def a_group(name: str = "earthgazer.cpu.compute_ndvi", **changes: Any) -> HistoryGroup:
     throughput = tuple((k * 7) % 13 for k in range(97))
     failures = tuple(int(k % 24 == 5) for k in range(97))
@@ -178,6 +225,10 @@ def a_group(name: str = "earthgazer.cpu.compute_ndvi", **changes: Any) -> Histor
         "wait": Percentiles(0.3, 95.0, None),
         "throughput": throughput,
         "failures": failures,
+        "run_times": tuple(
+            Percentiles(1.0 + k % 3, 4.0, 12.0) if n else _NO_TIME for k, n in enumerate(throughput)
+        ),
+        "wait_times": tuple(Percentiles(0.2, 0.4, 0.8) if n else _NO_TIME for n in throughput),
     }
     return HistoryGroup(name=name, **(values | changes))
 

@@ -33,13 +33,14 @@ from earthgazer_tui.fleet.models import (
 )
 from earthgazer_tui.fleet.protocol import Fleet
 from tests.tui import builders
-from tests.tui.scripted.base import ScriptedVerbs
+from tests.tui.scripted.queues import ScriptedQueues
+from tests.tui.scripted.workers import ScriptedWorkers
 
 Key = TypeVar("Key")
 Detail = TypeVar("Detail")
 
 
-class ScriptedFleet(ScriptedVerbs):
+class ScriptedFleet(ScriptedQueues, ScriptedWorkers):
     """Answers from its public attributes."""
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
@@ -129,7 +130,7 @@ class ScriptedFleet(ScriptedVerbs):
         self._ask("schedule")
         return list(self.schedule_rows)
 
-    async def history(self, span: timedelta, by: str = "task") -> History:
+    async def history(self, span: timedelta, by: str = "task", *, with_times: bool = False) -> History:
         self._ask("history", span, by)
         return self.histories.get(by) or builders.a_history(groups=())
 
@@ -146,6 +147,9 @@ class ScriptedFleet(ScriptedVerbs):
     async def explain(self, task_id: str) -> Sequence[Finding]:
         self._ask("explain", task_id)
         return self.explanations.get(task_id, ())
+
+    async def apply_remedies(self, numbers: Sequence[int]) -> ActionResult:
+        return self._do("apply_remedies", tuple(numbers))
 
     async def discover(self, location_ids: Sequence[int] | None = None) -> ActionResult:
         return self._do("discover", None if location_ids is None else tuple(location_ids))
@@ -187,21 +191,6 @@ class ScriptedFleet(ScriptedVerbs):
 
     async def set_interval(self, names: Sequence[str], seconds: float | None) -> ActionResult:
         return self._do("set_interval", tuple(names), seconds)
-
-    async def grow_pool(self, hostname: str, n: int = 1) -> ActionResult:
-        return self._do("grow_pool", hostname, n)
-
-    async def shrink_pool(self, hostname: str, n: int = 1) -> ActionResult:
-        return self._do("shrink_pool", hostname, n)
-
-    async def start_worker(self, profile: str) -> ActionResult:
-        return self._do("start_worker", profile)
-
-    async def stop_worker(self, local_name: str) -> ActionResult:
-        return self._do("stop_worker", local_name)
-
-    async def enable_events(self) -> ActionResult:
-        return self._do("enable_events")
 
 
 def _found(details: dict[Key, Detail], key: Key) -> Detail:

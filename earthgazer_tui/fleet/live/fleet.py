@@ -18,6 +18,7 @@ from earthgazer_tui.fleet.live.verbs.doctor import LiveDoctor
 from earthgazer_tui.fleet.live.verbs.history import LiveHistory
 from earthgazer_tui.fleet.live.verbs.imagery import LiveImagery
 from earthgazer_tui.fleet.live.verbs.queues import LiveQueues
+from earthgazer_tui.fleet.live.verbs.replay import LiveReplay
 from earthgazer_tui.fleet.live.verbs.runs import LiveRuns
 from earthgazer_tui.fleet.live.verbs.schedule import LiveSchedule
 from earthgazer_tui.fleet.live.verbs.tasks import LiveTasks
@@ -33,7 +34,15 @@ START_S = 130.0
 
 
 class LiveFleet(
-    LiveImagery, LiveTasks, LiveRuns, LiveSchedule, LiveHistory, LiveDoctor, LiveWorkers, LiveQueues
+    LiveImagery,
+    LiveTasks,
+    LiveRuns,
+    LiveSchedule,
+    LiveHistory,
+    LiveDoctor,
+    LiveWorkers,
+    LiveQueues,
+    LiveReplay,
 ):
     """A fleet that is really there; see :class:`earthgazer_tui.fleet.protocol.Fleet`."""
 

@@ -39,6 +39,11 @@ class Rates:
 
     def sample(self, totals: Totals) -> None:
         """Take the totals of now; more than one in a second are left out."""
+        if self._samples and totals.at < self._samples[-1].at:
+            # In a recording one can go back.
+            self._samples.clear()
+            self._throughput.clear()
+            self._step = None
         if self._samples and totals.at - self._samples[-1].at < 0.95:
             return
         self._samples.append(totals)

@@ -30,7 +30,7 @@ from earthgazer_tui.fleet.live.queue_actions import QueueActions
 from earthgazer_tui.fleet.live.reader import Reader
 from earthgazer_tui.fleet.live.runner import Runner
 from earthgazer_tui.fleet.live.services import Services
-from earthgazer_tui.fleet.live.snapshot import Origin, SnapshotBuilder
+from earthgazer_tui.fleet.live.snapshot import Clock, Origin, SnapshotBuilder
 from earthgazer_tui.fleet.live.task_actions import TaskActions
 from earthgazer_tui.fleet.live.worker_actions import WorkerActions
 from earthgazer_tui.fleet.live.worker_facts import WorkerFacts
@@ -59,7 +59,9 @@ class LiveSession:
         self.reader = Reader(services.database)
         origin = Origin(services.context, services.embedded is not None, options.read_only)
         self._stream: EventStream | None = None
-        builder = SnapshotBuilder(origin, self.state, self.seen, self._names, self._unread_reason)
+        builder = SnapshotBuilder(
+            origin, self.state, self.seen, self._names, self._unread_reason, self._clock()
+        )
         self.feed = Feed(builder, runner, options.refresh_hz)
         self._poller = Poller(
             services, self.state, self._names, self.seen, runner, self.feed.note_change,
@@ -101,6 +103,10 @@ class LiveSession:
         await self._poller.stop()
         with suppress(FleetError):
             await self._runner.run(_RELEASE_S, self._let_go)
+
+    def _clock(self) -> Clock:
+        """Return what time it is in what we look at."""
+        return Clock()
 
     def look_again(self) -> None:
         """Ask workers and database anew at once: something was changed."""

@@ -16,7 +16,15 @@ from earthgazer_tui.fleet.live.observations import Observations
 from earthgazer_tui.fleet.live.rates import Rates, Totals
 from earthgazer_tui.fleet.live.records import TaskRecord
 from earthgazer_tui.fleet.live.workers_view import age_of, is_forgotten, worker_view
-from earthgazer_tui.fleet.models import Counters, QueueDepth, Snapshot, TaskRow, Worker, WorkerState
+from earthgazer_tui.fleet.models import (
+    Counters,
+    QueueDepth,
+    ReplayPosition,
+    Snapshot,
+    TaskRow,
+    Worker,
+    WorkerState,
+)
 
 RECENT = 50
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -34,6 +42,18 @@ class Origin:
     """Whether changing it is refused."""
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What time it is: now, or in a recording that is looked at again."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds on the clock that the store was folded with."""
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    """Aware UTC."""
+    position: Callable[[], ReplayPosition | None] = lambda: None
+    """Where we are in a recording; None in a fleet that is alive."""
+
+
 class SnapshotBuilder:
     """Makes one snapshot after the other; belongs to one thread at a time."""
 
@@ -44,17 +64,19 @@ class SnapshotBuilder:
         seen: Observations,
         names: Names,
         unread_reason: Callable[[], str],
+        clock: Clock = Clock(),
     ) -> None:
         self._origin = origin
         self._state = state
         self._seen = seen
         self._names = names
         self._unread_reason = unread_reason
+        self._clock = clock
         self._rates = Rates()
 
-    def build(self, now: float | None = None) -> Snapshot:
-        """Return the fleet at this moment; ``now`` is our monotonic clock."""
-        now = time.monotonic() if now is None else now
+    def build(self) -> Snapshot:
+        """Return the fleet at this moment."""
+        now = self._clock.monotonic()
         state, seen = self._state, self._seen
         with state.lock:
             self._rates.sample(
@@ -86,7 +108,7 @@ class SnapshotBuilder:
             *seen.overdue,
         ]  # fmt: skip
         return Snapshot(
-            taken_at=datetime.now(UTC),
+            taken_at=self._clock.now(),
             context=self._origin.context,
             is_embedded=self._origin.is_embedded,
             is_read_only=self._origin.is_read_only,
@@ -105,6 +127,7 @@ class SnapshotBuilder:
             alerts=tuple(sorted(alerts, key=lambda alert: alert.severity != "critical")),
             recent=recent,
             first_steps=seen.first_steps,
+            replay=self._clock.position(),
         )
 
     def _workers(self, now: float) -> tuple[Worker, ...]:
@@ -173,7 +196,7 @@ class SnapshotBuilder:
         known = [at for at in (moment(since), self._seen.oldest_waiting_at) if at is not None]
         if not known:
             return None
-        return coarse_age((datetime.now(UTC) - min(known)).total_seconds())
+        return coarse_age((self._clock.now() - min(known)).total_seconds())
 
 
 def visible(snapshot: Snapshot) -> Snapshot:

@@ -15,6 +15,8 @@ class Reply:
     """Whether the worker did it."""
     text: str
     """What it said, or ``no answer in 2.0 s``."""
+    is_final: bool = True
+    """Whether it has no more to say; its next word takes the place of this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class RetryPlanItem:
     """``in place``, ``copy`` or ``refused``."""
     note: str
     """What comes with it (``chain goes on: 2 steps``), or the reason of a refusal."""
+    is_partial: bool = False
+    """Whether it isn't known what comes after the task, so that nothing would."""
 
 
 @dataclass(frozen=True, slots=True)

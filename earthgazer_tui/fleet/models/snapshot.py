@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from earthgazer_tui.fleet.models.queue import QueueDepth
+from earthgazer_tui.fleet.models.replay import ReplayPosition
 from earthgazer_tui.fleet.models.task import TaskRow
 from earthgazer_tui.fleet.models.worker import Worker
 
@@ -61,6 +62,8 @@ class Badges:
     """Workers seen."""
     tasks: int | None = None
     """Tasks that run."""
+    schedule: int | None = None
+    """Periodic tasks that are due and not sent."""
     doctor: int | None = None
     """What Doctor found when it looked last."""
 
@@ -115,3 +118,5 @@ class Snapshot:
     """Newest tasks from events, newest first, at most 50."""
     first_steps: str = ""
     """What to press on an empty sandbox; empty otherwise."""
+    replay: ReplayPosition | None = None
+    """Where we are in a recording; None in a fleet that is alive."""

@@ -40,7 +40,8 @@ class ForeignFleet:
     def __init__(self, broker_url: str) -> None:
         self.broker_url = broker_url
         self._processes: list[subprocess.Popen[bytes]] = []
-        self.app = Celery("foreign-publisher", broker=broker_url, backend=broker_url, set_as_current=False)
+        results = None if broker_url.startswith("amqp") else broker_url
+        self.app = Celery("foreign-publisher", broker=broker_url, backend=results, set_as_current=False)
         self.app.conf.update(task_send_sent_event=True, task_default_queue="foreign")
 
     def start_worker(self, name: str = "w1", *options: str, events: bool = True) -> subprocess.Popen[bytes]:

@@ -17,7 +17,7 @@ from earthgazer_core.stack.valkey import ValkeyServer
 from earthgazer_tui.fleet.errors import FleetError, ReadOnlyError, RefusedError, UnavailableError
 from earthgazer_tui.fleet.live import workers_view
 from earthgazer_tui.fleet.live.fleet import LiveFleet, LiveOptions
-from earthgazer_tui.fleet.models import RetryMode, ServiceState, Snapshot, Worker, WorkerState
+from earthgazer_tui.fleet.models import Resize, RetryMode, ServiceState, Snapshot, Worker, WorkerState
 from tests.tui.fleet.conftest import ForeignFleet, listeners, wait_for
 from tests.tui.fleet.watching import until
 
@@ -92,6 +92,7 @@ async def test_a_killed_worker_is_late_then_lost_and_never_called_stopped(
     worker = _worker(snapshot)
     assert worker is not None
     assert worker.last_seen_s >= 6.0
+    assert any("is late: last seen" in alert.text for alert in snapshot.alerts)
     snapshot = await until(fleet, lambda s: _is(s, WorkerState.LOST))
     assert any("was not heard of for long" in alert.text for alert in snapshot.alerts)
     assert snapshot.badges.workers == 0
@@ -107,12 +108,12 @@ async def test_a_worker_that_stops_warm_says_so(foreign: ForeignFleet, fleet: Li
 async def test_a_pool_grows_and_shrinks_for_real(foreign: ForeignFleet, fleet: LiveFleet) -> None:
     foreign.start_worker()
     await until(fleet, _knows_pool)
-    grown = await fleet.grow_pool("w1@test")
+    grown = await fleet.tell_workers(["w1@test"], Resize(1))
     assert grown.is_ok
-    assert grown.summary == "w1@test: 2 → 3 processes"
+    assert grown.summary == "w1@test: 2 → 3 processes; lost when it restarts"
     assert [reply.worker for reply in grown.replies] == ["w1@test"]
     await until(fleet, lambda s: _knows_pool(s, 3))
-    await fleet.shrink_pool("w1@test")
+    await fleet.tell_workers(["w1@test"], Resize(-1))
     await until(fleet, _knows_pool)
 
 
@@ -123,7 +124,7 @@ async def test_a_pool_that_can_not_be_resized_says_why(foreign: ForeignFleet, fl
     assert worker is not None
     assert "solo" in worker.resize_refusal
     with pytest.raises(RefusedError, match="solo"):
-        await fleet.grow_pool("w1@test")
+        await fleet.tell_workers(["w1@test"], Resize(1))
 
 
 async def test_a_worker_without_events_is_asked_for_them(foreign: ForeignFleet, fleet: LiveFleet) -> None:
@@ -149,7 +150,7 @@ async def test_read_only_changes_nothing_and_says_that_workers_are_deaf(foreign:
         snapshot = await until(fleet, lambda s: s.counters.is_deaf)
         assert any("none sends task events" in alert.text for alert in snapshot.alerts)
         for verb in (
-            fleet.grow_pool("w1@test"), fleet.shrink_pool("w1@test"), fleet.enable_events(),
+            fleet.tell_workers(["w1@test"], Resize(1)), fleet.enable_events(),
             fleet.revoke(["x"]), fleet.retry(["x"]), fleet.dismiss(["x"]), fleet.cancel_run("x"),
             fleet.discover(), fleet.process([1]), fleet.discover_and_process(),
             fleet.start_worker("io"), fleet.stop_worker("io1"),
@@ -170,7 +171,7 @@ async def test_hostile_names_arrive_harmless_and_commands_still_reach_them(
     worker = _worker(snapshot, shown)
     assert worker is not None
     assert worker.queues == ("q\\x1b[2J\\u202e",)
-    assert (await fleet.grow_pool(shown)).replies[0].worker == shown
+    assert (await fleet.tell_workers([shown], Resize(1))).replies[0].worker == shown
     foreign.send("foreign.evil\x1b]0;owned\x07\u202e", "\x9b2J", queue=queue)
     snapshot = await until(fleet, lambda s: s.recent and s.recent[0].state == "SUCCESS")
     assert snapshot.recent[0].name == "foreign.evil\\x1b]0;owned\\x07\\u202e"
@@ -180,7 +181,7 @@ async def test_hostile_names_arrive_harmless_and_commands_still_reach_them(
     assert detail.args_source == "event (may be cut)"
 
 
-async def test_failures_of_a_foreign_fleet_are_listed_and_their_retry_refused(
+async def test_failures_of_a_foreign_fleet_are_listed_and_a_copy_is_offered(
     foreign: ForeignFleet, fleet: LiveFleet
 ) -> None:
     foreign.start_worker()
@@ -192,9 +193,8 @@ async def test_failures_of_a_foreign_fleet_are_listed_and_their_retry_refused(
     assert await fleet.failed("name:other") == ()
     detail = await fleet.task(task_id)
     assert "ValueError: out of luck" in detail.traceback
-    assert detail.retry.mode is RetryMode.REFUSED
-    with pytest.raises(RefusedError, match="no database"):
-        await fleet.retry([task_id])
+    assert detail.retry.mode is RetryMode.COPY
+    assert detail.args == '["out of luck"]'
     with pytest.raises(UnavailableError, match="no database"):
         await fleet.captures()
     with pytest.raises(RefusedError, match="EarthGazer"):
@@ -251,7 +251,7 @@ async def test_a_broker_that_goes_and_comes_is_followed(own_valkey: ValkeyServer
         assert _is(snapshot, WorkerState.SEEN), "an outage of the broker is not the worker's fault"
         assert snapshot.queues, "the last data stay"
         with pytest.raises(FleetError):
-            await fleet.grow_pool("w1@test")
+            await fleet.tell_workers(["w1@test"], Resize(1))
         await asyncio.to_thread(own_valkey.start)
         await until(fleet, lambda s: s.broker.state is ServiceState.UP and _is(s, WorkerState.SEEN))
         second = foreign.send("foreign.add", 1, 2)
@@ -259,7 +259,7 @@ async def test_a_broker_that_goes_and_comes_is_followed(own_valkey: ValkeyServer
         snapshot = await until(
             fleet, lambda s: s.queues and s.queues[0].depth == 0 and not s.queues[0].unacked
         )
-        assert (await fleet.grow_pool("w1@test")).is_ok
+        assert (await fleet.tell_workers(["w1@test"], Resize(1))).is_ok
     finally:
         await fleet.close(None)
         foreign.stop()
