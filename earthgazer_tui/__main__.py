@@ -71,6 +71,13 @@ def _app_name(context: click.Context, option: click.Parameter, value: str | None
     help="How often the screen changes per second, at most; lower it on a slow link.",
 )
 @click.option("--detach", is_flag=True, help="Leave the embedded stack running on quitting.")
+@click.option(
+    "--replay",
+    "recording",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Go through a recording of `earthgazer record` with the same screens.",
+)
 @click.option("--keys", is_flag=True, help="Print all keys in force, and the file for keys of your own.")
 def main(
     broker: str | None,
@@ -82,6 +89,7 @@ def main(
     mouse: bool,
     refresh: float,
     detach: bool,
+    recording: Path | None,
     keys: bool,
 ) -> None:
     """Run an EarthGazer fleet, or any other Celery fleet, from the keyboard.
@@ -103,6 +111,8 @@ def main(
     from earthgazer_tui.fleet.errors import SettingsError
 
     named = (broker, app_name, database, state_dir)
+    if recording is not None and (context_name is not None or any(named)):
+        raise click.UsageError("--replay shows a recording: no fleet can be named beside it")
     if context_name is not None and any(named):
         raise click.UsageError("--context names broker, app and database already: give one or the other")
     contexts = Contexts(
@@ -111,6 +121,7 @@ def main(
             app=app_name,
             database=database,
             state_dir=state_dir,
+            recording=recording,
             is_read_only=read_only,
             refresh_hz=refresh,
             is_detached=detach,

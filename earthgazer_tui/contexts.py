@@ -32,6 +32,8 @@ class Start:
     """Database URL, password included."""
     state_dir: Path | None = None
     """State directory of the embedded stack."""
+    recording: Path | None = None
+    """Recording to look at instead of a fleet."""
     is_read_only: bool = False
     """Whether nothing may be changed, in whatever fleet."""
     refresh_hz: float = 4.0
@@ -76,7 +78,7 @@ class Contexts:
         return Place(
             STARTED,
             partial(self._make, None),
-            self._start.is_read_only,
+            self._start.is_read_only or self._start.recording is not None,
             "",
             "what the console was started with",
         )
@@ -105,9 +107,12 @@ class Contexts:
         from earthgazer_core.errors import InvalidInputError
         from earthgazer_core.settings import load_settings
         from earthgazer_tui.fleet.live.fleet import LiveFleet
+        from earthgazer_tui.fleet.replay.fleet import ReplayFleet
 
         try:
             load_settings()
+            if context is None and self._start.recording is not None:
+                return ReplayFleet(self._start.recording, self._options(context))
             return LiveFleet(self._options(context))
         except InvalidInputError as error:
             raise SettingsError(str(error)) from None

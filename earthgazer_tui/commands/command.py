@@ -10,8 +10,8 @@ from typing import ClassVar, Generic, TypeVar
 
 from textual.binding import Binding
 
-from earthgazer_tui.commands.question import Option, Prompt, Question
-from earthgazer_tui.fleet.models import ActionResult, Reply
+from earthgazer_tui.commands.question import Option, Prompt, Question, RetryAnswer
+from earthgazer_tui.fleet.models import ActionResult, Reply, RetryOrder
 from earthgazer_tui.fleet.protocol import Fleet
 from earthgazer_tui.key_names import key_name
 
@@ -31,6 +31,8 @@ class Command:
     """Action of Textual that does it, on the screen unless it names another; empty for fleet commands."""
     changes_world: ClassVar[bool] = False
     """Whether anything but the view changes; such commands are removed by ``--read-only``."""
+    only_in_replay: ClassVar[bool] = False
+    """Whether it goes through a recording, and a fleet that is alive hasn't got it."""
     in_footer: ClassVar[bool] = True
     """Whether the footer shows it."""
     key_display: ClassVar[str | None] = None
@@ -111,6 +113,8 @@ class FleetCommand(Command, Generic[Subject]):
 
     typed: str = ""
     """What the operator answered to :meth:`prompt`, or gave as the argument in the command line."""
+    answer: RetryAnswer = RetryAnswer()
+    """What the operator chose in the answer to a :class:`RetryQuestion`."""
     matching: Matching | None = None
     """What the subjects are only a part of, where the operator marked all that matches; else None."""
     does_all_matching: ClassVar[bool] = False
@@ -126,6 +130,13 @@ class FleetCommand(Command, Generic[Subject]):
             subjects: The chosen rows.
         """
         return ()
+
+    def bulk(self) -> RetryOrder | None:
+        """Return what is to be done one by one, in the background, in place of :meth:`run`; None for nothing.
+
+        Asked once the operator has said yes.
+        """
+        return None
 
     def refusal(self, subjects: Sequence[Subject]) -> str:
         """Return why these can't be worked on; empty where they can.

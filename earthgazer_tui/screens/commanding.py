@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
 from earthgazer_tui.commands.command import Command, FleetCommand, Matching
 from earthgazer_tui.commands.common import COMMON, MODES, Back, Filter, Sort
 from earthgazer_tui.commands.line import LineError, complete, names_of, needs_argument, parse
+from earthgazer_tui.commands.replay import REPLAY
 from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.key_names import is_printable
 from earthgazer_tui.screens.carry_out import carry_out
 from earthgazer_tui.screens.filter_help import WORDS, FilterHelp
+from earthgazer_tui.screens.replaying import ReplayingScreen
 from earthgazer_tui.state.session import Session
 from earthgazer_tui.widgets.filter_bar import FilterBar
 from earthgazer_tui.widgets.line_table import LineTable
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from earthgazer_tui.widgets.command_line import CommandLine
 
 
-class CommandingScreen(Screen[None]):
+class CommandingScreen(ReplayingScreen):
     """A screen over a fleet whose commands have keys and names; what it shows is for subclasses."""
 
     AUTO_FOCUS = "LineTable"
@@ -57,13 +58,17 @@ class CommandingScreen(Screen[None]):
         """Return all commands of this screen: its own, then those that every screen has."""
         back = (Back,) if cls.IS_DETAIL else ()
         found = (Filter,) if cls.CAN_FILTER else ()
-        return (*cls.OWN_COMMANDS, *found, *back, *COMMON, *MODES)
+        return (*cls.OWN_COMMANDS, *found, *back, *REPLAY, *COMMON, *MODES)
 
     @property
     def commands(self) -> Sequence[type[Command]]:
         """The commands that can be used: without the changing ones where the console is read-only."""
-        is_read_only = self.session.is_read_only
-        return [command for command in self.command_classes() if not (is_read_only and command.changes_world)]
+        is_read_only, is_replay = self.session.is_read_only, self.is_replay
+        return [
+            command
+            for command in self.command_classes()
+            if not (is_read_only and command.changes_world) and (is_replay or not command.only_in_replay)
+        ]
 
     @property
     def filter_text(self) -> str:

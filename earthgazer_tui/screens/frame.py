@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from earthgazer_tui.commands.common import MODES
-from earthgazer_tui.fleet.models import ServiceState, Snapshot
+from earthgazer_tui.fleet.models import ReplayPosition, ServiceState, Snapshot
 from earthgazer_tui.state.session import Session
 from earthgazer_tui.widgets.queue_cells import coarse
 from earthgazer_tui.widgets.status_header import HeaderState, Tab
@@ -22,7 +22,9 @@ def header_state(snapshot: Snapshot, session: Session, mode: str) -> HeaderState
         mode: Textual's name of the mode in front.
     """
     flags = []
-    if session.is_read_only or snapshot.is_read_only:
+    if snapshot.replay is not None:
+        flags.append(replay_flag(snapshot.replay))
+    elif session.is_read_only or snapshot.is_read_only:
         flags.append("READ-ONLY")
     frozen_at = session.store.frozen_at
     if frozen_at is not None:
@@ -31,7 +33,7 @@ def header_state(snapshot: Snapshot, session: Session, mode: str) -> HeaderState
         context=snapshot.context,
         colour=session.colour,
         flags=tuple(flags),
-        services=(("broker", snapshot.broker.state.value), ("database", snapshot.database.state.value)),
+        services=_services(snapshot),
         tabs=tuple(
             Tab(
                 key=command.shown_key(session.keys),
@@ -44,6 +46,20 @@ def header_state(snapshot: Snapshot, session: Session, mode: str) -> HeaderState
             for command in MODES
         ),
     )
+
+
+def replay_flag(position: ReplayPosition) -> str:
+    """Return where we are in a recording: ``REPLAY 03-01 03:12:44 ×4 12%``."""
+    at = datetime.fromtimestamp(position.at, UTC)
+    speed = "stopped" if position.is_paused else f"×{position.speed:g}"
+    return f"REPLAY {at:%m-%d %H:%M:%S} {speed} {position.percent:.0f}%"
+
+
+def _services(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+    if snapshot.replay is not None:
+        # How they were is in the alerts; a sign up here would mean that they are there now.
+        return ()
+    return (("broker", snapshot.broker.state.value), ("database", snapshot.database.state.value))
 
 
 def banner_text(
@@ -67,6 +83,8 @@ def banner_text(
     if lines:
         return "\n".join(lines), "error"
     absent = [name for name in needs if getattr(snapshot, name).state is ServiceState.ABSENT]
+    if absent and snapshot.replay is not None:
+        return "A recording holds events, queues and workers only.", "warning"
     if absent == ["database"]:
         what = without_database or "there is nothing to show here"
         return f"No database is configured: {what}.", "warning"

@@ -20,8 +20,6 @@ from earthgazer_tui.fleet.models import (
     OperatorAction,
     PeriodicTask,
     QuitChoice,
-    RetryPlan,
-    RetryPlanItem,
     RunDetail,
     RunRow,
     Snapshot,
@@ -34,13 +32,15 @@ from earthgazer_tui.fleet.models import (
 from earthgazer_tui.fleet.protocol import Fleet
 from tests.tui import builders
 from tests.tui.scripted.queues import ScriptedQueues
+from tests.tui.scripted.replay import ScriptedReplay
+from tests.tui.scripted.tasks import ScriptedTasks
 from tests.tui.scripted.workers import ScriptedWorkers
 
 Key = TypeVar("Key")
 Detail = TypeVar("Detail")
 
 
-class ScriptedFleet(ScriptedQueues, ScriptedWorkers):
+class ScriptedFleet(ScriptedQueues, ScriptedTasks, ScriptedWorkers, ScriptedReplay):
     """Answers from its public attributes."""
 
     def __init__(self, snapshot: Snapshot | None = None) -> None:
@@ -51,7 +51,6 @@ class ScriptedFleet(ScriptedQueues, ScriptedWorkers):
         self.capture_details: dict[int, CaptureDetail] = {}
         self.run_rows: list[RunRow] = []
         self.run_details: dict[str, RunDetail] = {}
-        self.failed_rows: list[TaskRow] = []
         self.task_rows: list[TaskRow] = []
         self.schedule_rows: list[PeriodicTask] = []
         self.histories: dict[str, History] = {}
@@ -114,10 +113,6 @@ class ScriptedFleet(ScriptedQueues, ScriptedWorkers):
         self._ask("run", run_id)
         return _found(self.run_details, run_id)
 
-    async def failed(self, text: str = "", limit: int = 500) -> Sequence[TaskRow]:
-        self._ask("failed", text)
-        return [row for row in self.failed_rows if text.casefold() in repr(row).casefold()][:limit]
-
     async def tasks(self, text: str = "", limit: int = 500) -> Sequence[TaskRow]:
         self._ask("tasks", text)
         return [row for row in self.task_rows if text.casefold() in repr(row).casefold()][:limit]
@@ -159,20 +154,6 @@ class ScriptedFleet(ScriptedQueues, ScriptedWorkers):
 
     async def discover_and_process(self) -> ActionResult:
         return self._do("discover_and_process")
-
-    async def plan_retry(self, task_ids: Sequence[str]) -> RetryPlan:
-        self._ask("plan_retry", tuple(task_ids))
-        return RetryPlan(
-            tuple(
-                RetryPlanItem(
-                    task_id, "earthgazer.cpu.compute_ndvi", "cpu_queue", "in place", "chain goes on"
-                )
-                for task_id in task_ids
-            )
-        )
-
-    async def retry(self, task_ids: Sequence[str]) -> ActionResult:
-        return self._do("retry", tuple(task_ids))
 
     async def revoke(self, task_ids: Sequence[str], *, terminate: bool = False) -> ActionResult:
         return self._do("revoke", tuple(task_ids), terminate)

@@ -26,7 +26,5 @@ class LiveOptions:
     """Whether everything that changes the fleet is refused."""
     refresh_hz: float = 4.0
     """Snapshots per second at most."""
-    recording: Path | None = None
-    """Recording to look at instead of a fleet."""
     detach: bool = False
     """Whether the embedded stack stays when nobody is attached."""

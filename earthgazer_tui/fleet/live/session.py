@@ -11,7 +11,7 @@ from datetime import datetime
 from earthgazer_core import recorder
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_tui.fleet.errors import FleetError, RefusedError
-from earthgazer_tui.fleet.live import tasks
+from earthgazer_tui.fleet.live import relations, tasks
 from earthgazer_tui.fleet.live.audit import Audit
 from earthgazer_tui.fleet.live.clock import moment
 from earthgazer_tui.fleet.live.controls import Controls
@@ -71,7 +71,9 @@ class LiveSession:
         self.imagery = Imagery(services, audit)
         self.audit = audit
         self.foreign = ForeignTasks(services, self.state, self.seen, audit, self.mailbox, self.living)
-        self.task_actions = TaskActions(services, self.state, audit, self.mailbox, self.living, self.foreign)
+        self.task_actions = TaskActions(
+            services, self.state, audit, self.mailbox, self.living, self.foreign, self.seen
+        )
         self._remembering: asyncio.Task[None] | None = None
         self.pool_actions = PoolActions(services, audit, self.mailbox, self.living)
         self._controls = Controls(services, self.living)
@@ -195,7 +197,8 @@ class LiveSession:
         if self.services.database is not None:
             detail = self.reader.read(tasks.show_task, task_id)
             if detail is not None:
-                return tasks.task_detail(detail, self.task_actions.offer(task_id))
+                links = self.reader.read(relations.links_of, task_id)
+                return tasks.task_detail(detail, self.task_actions.offer(task_id), links)
         if self.services.is_foreign:
             return self.foreign.detail(task_id)
         return tasks.task_by_events(self.state, self.seen, task_id)

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
+from earthgazer_core.operations.queues.rates import DepthHistory
 from earthgazer_core.recording.frames import (
     Beginning,
     BrokerNoted,
@@ -129,6 +130,8 @@ class Player:
         seen = self._seen
         seen.queues, seen.reports, seen.is_surveyed = None, {}, False
         seen.history.clear()
+        seen.hour = DepthHistory()
+        seen.changes = {}
         self._sampled.clear()
         seen.broker.up()
         seen.broker_up_since, seen.broker_down_since = 0.0, None
@@ -165,6 +168,7 @@ class Player:
         match frame.content:
             case QueuesSeen(snapshot):
                 seen.queues = snapshot
+                seen.hour.add(snapshot)
                 for queue in snapshot.queues:
                     if frame.at - self._sampled.get(queue.name, 0.0) >= _HISTORY_STEP_S:
                         self._sampled[queue.name] = frame.at
