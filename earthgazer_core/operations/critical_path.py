@@ -33,14 +33,31 @@ def critical_path(steps: Iterable[Timed]) -> tuple[str, ...]:
         return ()
     path: list[str] = []
     current: Timed | None = max(begun.values(), key=_end)
-    while current is not None and current.task_id not in path:
+    while current is not None:
         path.append(current.task_id)
-        current = _last_of(current.after, begun)
+        current = max(_before(current, begun, path), key=_end, default=None)
     return tuple(reversed(path))
 
 
-def _last_of(task_ids: Iterable[str], begun: Mapping[str, Timed]) -> Timed | None:
-    return max((begun[task_id] for task_id in task_ids if task_id in begun), key=_end, default=None)
+def _before(step: Timed, begun: Mapping[str, Timed], path: Sequence[str]) -> list[Timed]:
+    """Return the steps that a step waited for and that are not in the path yet.
+
+    A task that replaced itself ends under its own id after those that took its place, and they name it as
+    what they came from: beyond it lies what it had waited for itself.
+    """
+    found: list[Timed] = []
+    looked_at = {step.task_id}
+    pending = list(step.after)
+    while pending:
+        task_id = pending.pop()
+        if task_id in looked_at or task_id not in begun:
+            continue
+        looked_at.add(task_id)
+        if task_id in path:
+            pending += begun[task_id].after
+        else:
+            found.append(begun[task_id])
+    return found
 
 
 def _end(step: Timed) -> tuple[bool, float, float]:

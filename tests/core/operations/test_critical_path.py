@@ -43,6 +43,17 @@ def test_nothing_begun_has_no_path_and_a_broken_record_ends() -> None:
     assert set(critical_path([step("a", "b", 0, 1), step("b", "a", 1, 2)])) == {"a", "b"}
 
 
+def test_a_task_that_replaced_itself_does_not_hide_what_was_before_it() -> None:
+    """``plan`` fans out into ``b`` and ``c`` and ends under its own id once they have."""
+    steps = [
+        step("discover", "", 0, 3),
+        Timed("plan", ("discover", "b", "c"), T0 + timedelta(seconds=9), T0 + timedelta(seconds=10)),
+        Timed("b", ("plan",), T0 + timedelta(seconds=4), T0 + timedelta(seconds=9)),
+        Timed("c", ("plan",), T0 + timedelta(seconds=4), T0 + timedelta(seconds=6)),
+    ]
+    assert critical_path(steps) == ("discover", "b", "plan")
+
+
 @st.composite
 def runs(draw: st.DrawFn) -> list[Timed]:
     """Steps that begin when the last of those they wait for has ended, after a wait of their own."""
