@@ -43,7 +43,7 @@ def _before(step: Timed, begun: Mapping[str, Timed], path: Sequence[str]) -> lis
     """Return the steps that a step waited for and that are not in the path yet.
 
     A task that replaced itself ends under its own id after those that took its place, and they name it as
-    what they came from: beyond it lies what it had waited for itself.
+    what they came from: beyond it lies what had ended before they began.
     """
     found: list[Timed] = []
     looked_at = {step.task_id}
@@ -55,9 +55,17 @@ def _before(step: Timed, begun: Mapping[str, Timed], path: Sequence[str]) -> lis
         looked_at.add(task_id)
         if task_id in path:
             pending += begun[task_id].after
-        else:
+        elif task_id in step.after or _ended_before(begun[task_id], step):
             found.append(begun[task_id])
     return found
+
+
+def _ended_before(earlier: Timed, step: Timed) -> bool:
+    return (
+        earlier.finished_at is not None
+        and step.started_at is not None
+        and earlier.finished_at <= step.started_at
+    )
 
 
 def _end(step: Timed) -> tuple[bool, float, float]:
