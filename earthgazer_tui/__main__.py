@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import signal
 import sys
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 URL = re.compile(r"[a-z][a-z0-9+]*://\S+")
 APP = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_][\w.]*)?")
 LINK_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+STARTED_S = 6.0
+"""Until then everything is imported, and nothing worth collecting was made."""
+GARBAGE_THRESHOLDS = (20_000, 20, 20)
+"""As for :func:`gc.set_threshold`: tasks come and go by the thousand, and hardly any is in a cycle."""
 NOTICE_S = 0.5
 """Closing that takes longer says what it waits for."""
 
@@ -107,6 +112,8 @@ def main(
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError("the console needs a terminal; for scripts there is `earthgazer … --json`")
 
+    gc.disable()
+
     from earthgazer_tui.contexts import Contexts, Start
     from earthgazer_tui.fleet.errors import SettingsError
 
@@ -156,6 +163,7 @@ async def run(app: ConsoleApp, *, mouse: bool = False) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, *LINK_SIGNALS):
         loop.add_signal_handler(number, app.exit)
+    loop.call_later(STARTED_S, _collect_garbage)
     try:
         await app.run_async(mouse=mouse)
     finally:
@@ -164,6 +172,17 @@ async def run(app: ConsoleApp, *, mouse: bool = False) -> int:
     if app.failure:
         click.echo(f"earthgazer-tui: {app.failure}", err=True)
     return app.return_code or 0
+
+
+def _collect_garbage() -> None:
+    """Collect garbage from now on, among what was made since the start.
+
+    Collecting while everything is imported takes a sixth of the start, and later each full collection
+    would look once more at modules that stay anyway: keys would wait for that.
+    """
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    gc.enable()
 
 
 async def _close(fleet: Fleet, choice: QuitChoice | None) -> None:

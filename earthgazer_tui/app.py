@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.worker import WorkerFailed
 
@@ -17,13 +16,14 @@ from earthgazer_tui.console_log import log_path
 from earthgazer_tui.fleet.errors import FleetError, SettingsError
 from earthgazer_tui.fleet.models import QuitChoice
 from earthgazer_tui.fleet.protocol import Fleet
-from earthgazer_tui.screens.modes import load_screens, mode_screens
 from earthgazer_tui.screens.start import StartScreen
 from earthgazer_tui.state.keymap import Keymap
 from earthgazer_tui.state.line_history import LineHistory
 from earthgazer_tui.state.place import Place
 from earthgazer_tui.state.session import Session
 from earthgazer_tui.state.store import Store
+from earthgazer_tui.terminal.driver import FrameDriver
+from earthgazer_tui.terminal.framed_app import FramedApp
 from earthgazer_tui.theme import theme_for
 from earthgazer_tui.widgets.line_table import LineTable
 
@@ -38,7 +38,7 @@ LOAD_SCREENS_AFTER_S = 2.0
 """Pause before screens that nobody asked for yet are imported, so that live data come first."""
 
 
-class ConsoleApp(App[None], inherit_bindings=False):
+class ConsoleApp(FramedApp[None], inherit_bindings=False):
     """Starts a fleet, shows it, and tells how the operator wants it left."""
 
     TITLE = "EarthGazer"
@@ -47,6 +47,14 @@ class ConsoleApp(App[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "ctrl+c", "interrupt", "Quit", show=False, priority=True, id="app.interrupt", tooltip="Quit now"
+        ),
+        Binding(
+            "ctrl+l",
+            "repaint",
+            "Repaint",
+            show=False,
+            id="app.repaint",
+            tooltip="Paint the whole screen anew",
         ),
     ]
 
@@ -70,7 +78,7 @@ class ConsoleApp(App[None], inherit_bindings=False):
             place: The fleet by name, where it has one; wins over ``make_fleet`` and ``is_read_only``.
             places: Returns the fleets that can be switched to; called in a thread.
         """
-        super().__init__()
+        super().__init__(driver_class=FrameDriver)
         theme = theme_for(self.console.color_system)
         self.register_theme(theme)
         self.theme = theme.name
@@ -115,10 +123,15 @@ class ConsoleApp(App[None], inherit_bindings=False):
             return
         await self._look_at(place, self._opening)
         await asyncio.sleep(LOAD_SCREENS_AFTER_S)
+        # Not at the top: what comes after the first frame need not be imported before it.
+        from earthgazer_tui.screens.modes import load_screens
+
         await asyncio.to_thread(load_screens)
 
     async def _look_at(self, place: Place, fleet: Fleet) -> None:
         """Show a fleet that is open; the one before is let go."""
+        from earthgazer_tui.screens.modes import mode_screens
+
         before, self.fleet, self._opening, self._place = self.fleet, fleet, None, place
         self.workers.cancel_group(self, "watch")
         for mode in self._main_modes:

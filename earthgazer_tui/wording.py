@@ -81,8 +81,9 @@ def percent(value: float | None) -> str:
 
 
 def counted(n: int, noun: str) -> str:
-    """Return a number with its noun: ``1 capture``, ``5 captures``."""
-    return f"{n} {noun}{'' if n == 1 else 's'}"
+    """Return a number with its noun: ``1 capture``, ``5 captures``, ``2 processes``."""
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{n} {noun}{'' if n == 1 else plural}"
 
 
 def leaf_name(task_name: str) -> str:

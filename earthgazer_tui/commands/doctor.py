@@ -41,7 +41,7 @@ class ApplyRemedy(FleetCommand[Finding]):
         """Refuse what is for people."""
         if any(one.remedy for one in subjects):
             return ""
-        return f"That is for people: y copies {subjects[0].fix!r}"
+        return f"That is for people: {{view.copy|y}} copies {subjects[0].fix!r}"
 
     async def ask(self, fleet: Fleet, subjects: Sequence[Finding]) -> Question | None:
         """Tell what will be done, always: a finding may be old."""
@@ -50,7 +50,9 @@ class ApplyRemedy(FleetCommand[Finding]):
         return Question(
             title=f"Mend {counted(len(able), 'finding')}?",
             lines=tuple(f"{one.subject}: {one.remedy}" for one in able),
-            note=f"{counted(left, 'other')} not mended from here: y copies how." if left else "",
+            note=f"{counted(left, 'other')} not mended from here: {{view.copy|y}} copies how."
+            if left
+            else "",
             yes="Mend",
         )
 

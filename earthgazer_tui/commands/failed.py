@@ -1,4 +1,4 @@
-"""Commands on failed, revoked and unfinished tasks."""
+"""Commands on failed, revoked and unfinished tasks; what runs them again is beside."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from earthgazer_tui.commands.command import Command, FleetCommand
 from earthgazer_tui.commands.question import Question
-from earthgazer_tui.fleet.models import ActionResult, RetryPlanItem, TaskRow
+from earthgazer_tui.fleet.models import ActionResult, TaskRow
 from earthgazer_tui.fleet.protocol import Fleet
 from earthgazer_tui.wording import counted, leaf_name
 
@@ -23,12 +23,6 @@ def _describe(task: TaskRow) -> str:
     return f"{leaf_name(task.name)}{capture}  {task.task_id[:8]}  {task.state}"
 
 
-def _describe_plan(item: RetryPlanItem) -> str:
-    where = f" → {item.queue}" if item.queue else ""
-    note = f"  {item.note}" if item.note else ""
-    return f"{item.mode:<8}  {leaf_name(item.name)} {item.task_id[:8]}{where}{note}"
-
-
 class OpenTask(Command):
     """Open the task under the cursor: traceback, arguments, timeline, retry."""
 
@@ -39,35 +33,13 @@ class OpenTask(Command):
     key_display = "enter"
 
 
-class RetryTasks(FleetCommand[TaskRow]):
-    """Retry the marked tasks, or the one under the cursor: their recorded messages are sent again."""
+class NextFailedView(Command):
+    """Show failures by kind, the dead letters alone, or each failure again."""
 
-    id = "task.retry"
-    key = "R"
-    title = "Retry"
-
-    def refusal(self, subjects: Sequence[TaskRow]) -> str:
-        """Refuse tasks that have not ended."""
-        running = [task for task in subjects if task.state not in FINISHED and task.blocked_by is None]
-        return f"{counted(len(running), 'task')} not ended yet: revoke first" if running else ""
-
-    async def ask(self, fleet: Fleet, subjects: Sequence[TaskRow]) -> Question | None:
-        """Ask above one task, with what would be sent where."""
-        if len(subjects) < 2:
-            return None
-        plan = await fleet.plan_retry(_ids(subjects))
-        refused = sum(item.mode == "refused" for item in plan.items)
-        return Question(
-            title=f"Retry {counted(len(plan.items) - refused, 'task')}?",
-            lines=tuple(_describe_plan(item) for item in plan.items),
-            note=f"{counted(refused, 'task')} can't be retried, left as they are." if refused else "",
-            yes="Retry",
-            is_destructive=False,
-        )
-
-    async def run(self, fleet: Fleet, subjects: Sequence[TaskRow]) -> ActionResult:
-        """Send their messages again."""
-        return await fleet.retry(_ids(subjects))
+    id = "failed.next-view"
+    key = "tab"
+    title = "Kinds"
+    action = "next_view"
 
 
 class _EndTasks(FleetCommand[TaskRow]):

@@ -23,6 +23,26 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryQuestion(Question):
+    """A question about a retry, which also asks how and how fast."""
+
+    copy_lines: tuple[str, ...] = ()
+    """The dry run as copies; empty where there is nothing to choose."""
+    asks_rate: bool = False
+    """Whether there is more than one, so that a rate makes sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAnswer:
+    """How a retry is wanted."""
+
+    copy: bool = False
+    """Whether under new ids."""
+    rate: str = ""
+    """``5/s``; empty for as fast as it goes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """One of several answers."""
 

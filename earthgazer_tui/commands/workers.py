@@ -61,6 +61,7 @@ class StartWorker(FleetCommand[str]):
     id = "worker.start"
     key = "N"
     title = "New"
+    only_embedded: ClassVar[bool] = True
     needs_subject: ClassVar[bool] = False
     options: ClassVar[tuple[Option, ...]] = (
         Option("i", "io", "io: discovery, backup, download"),
@@ -78,12 +79,15 @@ class StopWorker(FleetCommand[Target]):
     id = "worker.stop"
     key = "X"
     title = "Stop"
+    only_embedded: ClassVar[bool] = True
 
     def refusal(self, subjects: Sequence[Target]) -> str:
         """Refuse workers that aren't processes of our own stack."""
         worker = subjects[0].worker
         if worker.local_name is None:
-            return f"{worker.hostname} was not started by this stack; W shuts it down warm."
+            return (
+                f"{worker.hostname} was not started by this stack; {{worker.shutdown|W}} shuts it down warm."
+            )
         return ""
 
     async def ask(self, fleet: Fleet, subjects: Sequence[Target]) -> Question | None:

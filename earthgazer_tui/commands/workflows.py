@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from earthgazer_tui.commands.command import Command, FleetCommand
 from earthgazer_tui.commands.question import Question
-from earthgazer_tui.fleet.models import ActionResult, RunRow
+from earthgazer_tui.commands.retry import describe
+from earthgazer_tui.fleet.errors import RefusedError
+from earthgazer_tui.fleet.models import ActionResult, ResumePlan, RunRow
 from earthgazer_tui.fleet.protocol import Fleet
 from earthgazer_tui.wording import counted
 
@@ -88,3 +90,60 @@ class CancelRun(FleetCommand[RunRow]):
             summary=failed[0].summary if failed else f"{counted(len(results), 'run')} cancelled",
             replies=tuple(reply for result in results for reply in result.replies),
         )
+
+
+class ResumeRun(FleetCommand[RunRow]):
+    """Resume the run: all that failed, was revoked or never ran, and nothing that succeeded."""
+
+    id = "run.resume"
+    key = "R"
+    title = "Resume"
+
+    async def ask(self, fleet: Fleet, subjects: Sequence[RunRow]) -> Question | None:
+        """Ask always, with what would be sent where."""
+        plans = [(run, await fleet.plan_resume(run.run_id)) for run in subjects]
+        lines: list[str] = []
+        for run, plan in plans:
+            if len(plans) > 1:
+                lines.append(f"{run.name} {run.subject}: {plan.summary}".replace(" :", ":"))
+            lines += [describe(item) for item in plan.items]
+        if len(plans) == 1:
+            return _resume_question(plans[0][0], plans[0][1], tuple(lines))
+        refused = sum(bool(plan.refusal) for _, plan in plans)
+        return Question(
+            title=f"Resume {counted(len(plans) - refused, 'run')}?",
+            lines=tuple(lines),
+            note=f"{counted(refused, 'run')} can't be resumed." if refused else "",
+            yes="Resume",
+            is_destructive=False,
+        )
+
+    async def run(self, fleet: Fleet, subjects: Sequence[RunRow]) -> ActionResult:
+        """Resume one run after the other; one that is refused keeps no other back."""
+        results = []
+        for run in subjects:
+            try:
+                results.append(await fleet.resume_run(run.run_id))
+            except RefusedError as error:
+                results.append(ActionResult(False, str(error)))
+        if len(results) == 1:
+            return results[0]
+        failed = [result for result in results if not result.is_ok]
+        words = f"{len(results) - len(failed)} of {counted(len(results), 'run')} resumed"
+        return ActionResult(not failed, f"{words}: {failed[0].summary}" if failed else words)
+
+
+class ResumeThisRun(ResumeRun):
+    """Resume the whole run: all its steps that failed, were revoked or never ran."""
+
+    id = "run.resume-this"
+    key = "U"
+    title = "Resume run"
+
+
+def _resume_question(run: RunRow, plan: ResumePlan, lines: tuple[str, ...]) -> Question:
+    if plan.refusal:
+        raise RefusedError(plan.refusal)
+    return Question(
+        title=f"Resume {run.name}?", lines=lines, note=plan.summary, yes="Resume", is_destructive=False
+    )

@@ -13,7 +13,8 @@ from textual.types import CSSPathType
 from earthgazer_tui.commands.common import Freeze
 from earthgazer_tui.fleet.errors import FilterError, FleetError
 from earthgazer_tui.fleet.models import ServiceState, Snapshot
-from earthgazer_tui.screens.commanding import CommandingScreen
+from earthgazer_tui.key_hints import with_keys
+from earthgazer_tui.screens.commanding import ALWAYS_SHOWN, CommandingScreen
 from earthgazer_tui.screens.frame import banner_text, header_state
 from earthgazer_tui.screens.palette import palette_provider
 from earthgazer_tui.state.pace import Pace
@@ -81,7 +82,7 @@ class FleetScreen(CommandingScreen):
         store.shown.subscribe(self, lambda _: self._take_snapshot())
         store.freeze_changed.subscribe(self, lambda _: self._show_frame())
         self.set_interval(self.session.refresh_s, self._poll)
-        self.query_one(KeyBar).show_keys(list(self._footer_keys()))
+        self._show_keys()
 
     def on_screen_resume(self) -> None:
         """Show the newest as soon as the screen is in front."""
@@ -149,12 +150,19 @@ class FleetScreen(CommandingScreen):
         self._show_frame()
         self.show_snapshot(snapshot)
 
+    def _show_keys(self) -> None:
+        always = sum(command in ALWAYS_SHOWN for command in self.commands)
+        self.query_one(KeyBar).show_keys(list(self._footer_keys()), always)
+
     def _show_frame(self) -> None:
         snapshot = self.session.store.snapshot
         if snapshot is None:
             return
+        self._show_keys()
         self.query_one(StatusHeader).show_state(header_state(snapshot, self.session, self.app.current_mode))
-        text, severity = banner_text(snapshot, self.NEEDS, self._trouble, self.WITHOUT_DATABASE)
+        text, severity = banner_text(
+            snapshot, self.NEEDS, self._trouble, with_keys(self.WITHOUT_DATABASE, self.session.keys)
+        )
         self.query_one(Banner).show_text(text, severity)
         services = [getattr(snapshot, name).state for name in self.NEEDS]
         self.query_one("#body").set_class(ServiceState.DOWN in services, "-stale")

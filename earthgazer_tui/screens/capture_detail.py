@@ -158,7 +158,7 @@ class CaptureDetailScreen(FleetScreen):
         series = detail.series[self._series_place % len(detail.series)] if detail.series else None
         note = "" if series is None else f"{series.location}; ◆ is this capture"
         if len(detail.series) > 1:
-            note += "; l shows the next location"
+            note += f"; {NextSeries.shown_key(self.session.keys)} shows the next location"
         name = series.index.upper() if series else "NDVI"
         self.query_one("#series-heading", Lines).show(heading(f"{name} over time", note))
         plot = self.query_one(SeriesPlot)

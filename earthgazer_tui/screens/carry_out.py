@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from textwrap import shorten
+from types import MappingProxyType
 from typing import Any
 
 from textual.screen import Screen
 
 from earthgazer_tui.commands.command import FleetCommand
-from earthgazer_tui.commands.question import Question
+from earthgazer_tui.commands.question import Question, RetryQuestion
 from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.models import ActionResult
 from earthgazer_tui.fleet.protocol import Fleet
+from earthgazer_tui.key_hints import with_keys
 from earthgazer_tui.screens.choose import Choose
 from earthgazer_tui.screens.confirm import Confirm
 from earthgazer_tui.screens.listening import run_listening
 from earthgazer_tui.screens.prompt import PromptDialog
 from earthgazer_tui.screens.replies import Replies
+from earthgazer_tui.screens.retry_dialog import RetryDialog
+from earthgazer_tui.screens.retry_progress import run_bulk
 
 REPLIES_IN_TOAST = 3
 """Up to so many workers' answers fit into a notification."""
@@ -33,6 +37,7 @@ async def carry_out(
     command: FleetCommand[Any],
     subjects: Sequence[Any],
     argument: str = "",
+    keys: Mapping[str, str] = MappingProxyType({}),
 ) -> bool:
     """Carry out a command and tell the operator what became of it; must run in a worker.
 
@@ -42,6 +47,7 @@ async def carry_out(
         command: The command.
         subjects: Rows chosen at the moment of the key press.
         argument: What would be asked for otherwise; empty where it is to be asked for.
+        keys: Keys that the operator chose, by the ids of commands.
 
     Returns:
         Whether anything was done.
@@ -52,7 +58,7 @@ async def carry_out(
         return False
     refusal = command.refusal(subjects)
     if refusal:
-        screen.notify(refusal, title=command.title, severity="warning", markup=False)
+        screen.notify(with_keys(refusal, keys), title=command.title, severity="warning", markup=False)
         return False
     command.typed = argument
     if command.options:
@@ -75,8 +81,19 @@ async def carry_out(
         command.typed = typed
     try:
         question = _with_what_is_left(command, await command.ask(fleet, subjects))
-        if question is not None and not await app.push_screen_wait(Confirm(question)):
+        if question is not None:
+            question = replace(question, note=with_keys(question.note, keys))
+        if isinstance(question, RetryQuestion):
+            answer = await app.push_screen_wait(RetryDialog(question))
+            if answer is None:
+                return False
+            command.answer = answer
+        elif question is not None and not await app.push_screen_wait(Confirm(question)):
             return False
+        order = command.bulk()
+        if order is not None:
+            await run_bulk(screen, fleet, command.title, order)
+            return True
         if command.awaited(subjects):
             await run_listening(
                 screen, fleet, command, subjects, lambda outcome: _tell_late(screen, command, outcome)

@@ -10,7 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from earthgazer_tui.commands.command import Command, FleetCommand, Matching
-from earthgazer_tui.commands.common import COMMON, MODES, Back, Filter, Sort
+from earthgazer_tui.commands.common import COMMON, MODES, Back, Filter, Help, Quit, Sort
 from earthgazer_tui.commands.line import LineError, complete, names_of, needs_argument, parse
 from earthgazer_tui.commands.replay import REPLAY
 from earthgazer_tui.fleet.errors import FleetError
@@ -24,6 +24,10 @@ from earthgazer_tui.widgets.line_table import LineTable
 
 if TYPE_CHECKING:
     from earthgazer_tui.widgets.command_line import CommandLine
+
+
+ALWAYS_SHOWN = (Back, Help, Quit)
+"""What the footer shows at its end, however narrow the terminal is."""
 
 
 class CommandingScreen(ReplayingScreen):
@@ -124,6 +128,13 @@ class CommandingScreen(ReplayingScreen):
         command = next((c for c in self.commands if c.id == command_id), None)
         if command is None:
             self.notify("The console is read-only.", severity="warning", markup=False)
+        elif not self._has_use_for(command):
+            self.notify(
+                "No embedded stack: workers of such a one alone can be started and stopped here.",
+                title=command.title,
+                severity="warning",
+                markup=False,
+            )
         elif needs_argument(command) and not argument:
             await self.action_open_line(f"{names_of(command)[0]} ")
         elif issubclass(command, FleetCommand):
@@ -255,9 +266,15 @@ class CommandingScreen(ReplayingScreen):
         return next((table for table in self.query(LineTable) if table.has_cursor), None)
 
     def _footer_keys(self) -> Iterator[tuple[str, str]]:
-        for command in self.commands:
-            if command.in_footer:
-                yield command.shown_key(self.session.keys), command.title
+        """Yield keys and words, the way back and what is always there last."""
+        shown = [command for command in self.commands if command.in_footer and self._has_use_for(command)]
+        for command in sorted(shown, key=lambda command: command in ALWAYS_SHOWN):
+            yield command.shown_key(self.session.keys), command.title
+
+    def _has_use_for(self, command: type[Command]) -> bool:
+        """Return whether a command can do anything with this kind of fleet."""
+        snapshot = self.session.store.snapshot
+        return not command.only_embedded or snapshot is None or snapshot.is_embedded
 
     @work(group="go", exclusive=True)
     async def _go(self, what: str, name: str) -> None:
@@ -281,7 +298,7 @@ class CommandingScreen(ReplayingScreen):
         try:
             todo = command()
             todo.matching = matching
-            if await carry_out(self, self.session.fleet, todo, subjects, argument):
+            if await carry_out(self, self.session.fleet, todo, subjects, argument, self.session.keys):
                 self.look_again()
         finally:
             self._busy.discard(command.id)

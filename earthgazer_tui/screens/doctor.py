@@ -87,7 +87,7 @@ class DoctorScreen(MendingScreen):
         except FleetError as error:
             # Not for the banner: the next poll, which asks nothing, would clear it.
             self.query_one("#progress", Lines).show(
-                Content.styled(f"✗ {error}; r looks again", "bold $error")
+                Content.styled(f"✗ {error}; {self._again_key} looks again", "bold $error")
             )
         else:
             self._show_diagnosis(self.diagnosis)
@@ -125,7 +125,7 @@ class DoctorScreen(MendingScreen):
         )
 
     def _show_diagnosis(self, diagnosis: Diagnosis) -> None:
-        self.query_one("#progress", Lines).show(summary(diagnosis, datetime.now(UTC)))
+        self.query_one("#progress", Lines).show(summary(diagnosis, datetime.now(UTC), self._again_key))
         self._findings.show_rows([FindingLine(*item) for item in enumerate(diagnosis.findings)])
         self._show_finding()
 
@@ -140,15 +140,19 @@ class DoctorScreen(MendingScreen):
         self.show_findings(finding.subject, [finding], "")
 
     @property
+    def _again_key(self) -> str:
+        return LookAgain.shown_key(self.session.keys)
+
+    @property
     def _findings(self) -> LineTable[FindingLine]:
         return self.query_one("#findings", LineTable)
 
 
-def summary(diagnosis: Diagnosis, now: datetime) -> Content:
-    """Return what came of a look in one line."""
+def summary(diagnosis: Diagnosis, now: datetime, key: str) -> Content:
+    """Return what came of a look in one line, with the key that looks again."""
     when = (
         f"  {counted(diagnosis.checks, 'check')} in {span(diagnosis.elapsed_s)},"
-        f" at {now:%H:%M:%S} UTC; r looks again"
+        f" at {now:%H:%M:%S} UTC; {key} looks again"
     )
     if not diagnosis.findings:
         return Content.assemble(("✓ Nothing is wrong.", "bold $success"), (when, "$text-muted"))

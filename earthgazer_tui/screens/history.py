@@ -23,6 +23,7 @@ from earthgazer_tui.commands.history import (
     ShorterSpan,
 )
 from earthgazer_tui.commands.question import Prompt
+from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.models import History, HistoryGroup, OperatorAction
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.prompt import PromptDialog
@@ -196,9 +197,13 @@ class HistoryScreen(FleetScreen):
         wanted = (self.view, self.span, self._needs_times)
         if wanted != self._counted or monotonic() >= self._next_count_at:
             began = monotonic()
-            self._history = await self.session.fleet.history(
-                wanted[1], VIEWS[wanted[0]][0], with_times=wanted[2]
-            )
+            try:
+                self._history = await self.session.fleet.history(
+                    wanted[1], VIEWS[wanted[0]][0], with_times=wanted[2]
+                )
+            except FleetError:
+                self.query_one(HistoryPlot).is_counting = False
+                raise
             self._counted = wanted
             self._next_count_at = monotonic() + max(AGAIN_S, AGAIN_TIMES * (monotonic() - began))
         if (self.view, self.span, self._needs_times) == wanted:

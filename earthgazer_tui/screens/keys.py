@@ -13,7 +13,7 @@ from earthgazer_tui.screens.modes import load_screens
 from earthgazer_tui.state.keymap import FILE_NAME, Keymap, Place, read_keymap
 from earthgazer_tui.widgets.line_table import LineTable
 
-FIXED = {"app.interrupt": "ctrl+c"}
+FIXED = {"app.interrupt": "ctrl+c", "app.repaint": "ctrl+l"}
 """Keys that stay what they are."""
 
 

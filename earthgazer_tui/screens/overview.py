@@ -15,6 +15,7 @@ from earthgazer_tui.commands.command import Command
 from earthgazer_tui.commands.overview import DiscoverAndProcess
 from earthgazer_tui.commands.workers import EnableEvents
 from earthgazer_tui.fleet.models import QueueDepth, Snapshot, TaskRow
+from earthgazer_tui.key_hints import with_keys
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.overview_words import alert_lines, summary_lines
 from earthgazer_tui.widgets.column import Column
@@ -98,9 +99,9 @@ class OverviewScreen(FleetScreen):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Show the fleet; what a busy fleet changes as a whole is shown less often."""
-        self.query_one("#alerts", Lines).show(alert_lines(snapshot, MAX_ALERTS))
+        self.query_one("#alerts", Lines).show(alert_lines(snapshot, MAX_ALERTS, self.session.keys))
         first_steps = self.query_one("#first-steps", Lines)
-        first_steps.show(Content(snapshot.first_steps))
+        first_steps.show(Content(with_keys(snapshot.first_steps, self.session.keys)))
         first_steps.display = bool(snapshot.first_steps)
         wait = self._busy_shown_at + BUSY_S - monotonic()
         if wait <= 0 or snapshot.counters.finished_per_s < BUSY_PER_S:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from textual.content import Content
 
 from earthgazer_tui.fleet.models import Snapshot, WorkerState
+from earthgazer_tui.key_hints import with_keys
 from earthgazer_tui.widgets.sparkline import sparkline
 from earthgazer_tui.wording import percent, span
 
@@ -47,15 +50,21 @@ def summary_lines(snapshot: Snapshot, width: int) -> Content:
     return Content("\n").join(lines)
 
 
-def alert_lines(snapshot: Snapshot, most: int) -> Content:
-    """Return the worst alerts, one line each, or that there is none."""
+def alert_lines(snapshot: Snapshot, most: int, keys: Mapping[str, str] = MappingProxyType({})) -> Content:
+    """Return the worst alerts, one line each, or that there is none.
+
+    Args:
+        snapshot: The fleet.
+        most: Lines there are.
+        keys: Keys that the operator chose, by the ids of commands.
+    """
     alerts = snapshot.alerts
     if not alerts:
         return Content.assemble(("✓", "$success"), " No alerts")
     lines = []
     for alert in alerts[:most]:
         sign, style = SEVERITIES.get(alert.severity, ("!", "$warning"))
-        hint = Content.styled(f"  → {alert.hint}", "$text-muted") if alert.hint else ""
+        hint = Content.styled(f"  → {with_keys(alert.hint, keys)}", "$text-muted") if alert.hint else ""
         lines.append(Content.assemble((f"{sign} {alert.text}", style), hint))
     if len(alerts) > most:
         lines.append(Content.styled(f"  and {len(alerts) - most} more", "$text-muted"))

@@ -42,7 +42,7 @@ class PromptDialog(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         """Put the line at hand."""
-        self._judge()
+        self._say("" if not self.prompt.value else self.prompt.check(self.prompt.value))
         self.query_one(Input).focus()
 
     def action_leave(self) -> None:
@@ -50,13 +50,20 @@ class PromptDialog(ModalScreen[str | None]):
         self.dismiss(None)
 
     @on(Input.Changed)
-    def _judge(self) -> str:
-        complaint = self.prompt.check(self.query_one(Input).value)
-        text = Content.styled(complaint, "$error") if complaint else Content(self.prompt.hint)
-        self.query_one("#complaint", Static).update(text)
-        return complaint
+    def _changed(self, event: Input.Changed) -> None:
+        """Judge what is typed; an empty line is one that nothing was typed into yet."""
+        self._say(self.prompt.check(event.value) if event.value else "")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        if not self._judge():
+        complaint = self.prompt.check(event.value)
+        if complaint:
+            self._say(complaint)
+        else:
             self.dismiss(event.value)
+
+    def _say(self, complaint: str) -> None:
+        """Show what is expected, below what is wrong if anything is."""
+        hint = Content(self.prompt.hint)
+        shown = Content.assemble((complaint, "$error"), "\n", hint) if complaint else hint
+        self.query_one("#complaint", Static).update(shown)

@@ -147,7 +147,12 @@ class QueueDetailScreen(FleetScreen):
         title = Content.assemble(name, "  ", Content(" · ").join(map(_content, parts)))
         if depth is not None and depth.pause is not None and snapshot is not None:
             title = Content("\n").join(
-                [title, Content.styled(f"‖ {pause_text(depth, snapshot.taken_at)}", "bold $warning")]
+                [
+                    title,
+                    Content.styled(
+                        f"‖ {pause_text(depth, snapshot.taken_at, self.session.keys)}", "bold $warning"
+                    ),
+                ]
             )
         return title
 

@@ -153,7 +153,9 @@ class QueuesScreen(FleetScreen):
         hour = self.hour if self.hour is not None and self.hour.queue == queue.name else None
         is_tall = self.size.height >= TALL
         width = max(20, self.size.width - 4)
-        lines.show(queue_facts(queue, hour, snapshot.taken_at, width, with_trend=not is_tall))
+        lines.show(
+            queue_facts(queue, hour, snapshot.taken_at, width, with_trend=not is_tall, keys=self.session.keys)
+        )
         plot.hour = hour if is_tall else None
 
     @on(LineTable.Opened, "#queues")

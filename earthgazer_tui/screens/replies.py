@@ -80,7 +80,7 @@ class Replies(ModalScreen[None]):
         self.dismiss(None)
 
     def _show(self) -> None:
-        if not self.is_mounted:
+        if not self.query("#replies"):
             return
         self._show_summary()
         self.query_one("#replies", Lines).show(Content("\n").join(self._lines()))

@@ -12,8 +12,9 @@ from textual.types import CSSPathType
 from textual.widgets import ContentSwitcher
 
 from earthgazer_tui.commands.command import Command
-from earthgazer_tui.commands.failed import RetryTasks, RevokeTasks, TerminateTasks
-from earthgazer_tui.commands.workflows import CancelRun, NextRunView, OpenStep
+from earthgazer_tui.commands.failed import RevokeTasks, TerminateTasks
+from earthgazer_tui.commands.retry import RetryTasks
+from earthgazer_tui.commands.workflows import CancelRun, NextRunView, OpenStep, ResumeThisRun
 from earthgazer_tui.fleet.models import RunDetail, RunRow, RunStep, TaskRow
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.task_detail import TaskDetailScreen
@@ -57,6 +58,7 @@ class RunDetailScreen(FleetScreen):
         OpenStep,
         NextRunView,
         RetryTasks,
+        ResumeThisRun,
         CancelRun,
         RevokeTasks,
         TerminateTasks,

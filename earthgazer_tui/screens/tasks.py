@@ -14,10 +14,11 @@ from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command
 from earthgazer_tui.commands.doctor import ExplainTask
-from earthgazer_tui.commands.failed import OpenTask, RetryTasks, RevokeTasks, TerminateTasks
+from earthgazer_tui.commands.failed import OpenTask, RevokeTasks, TerminateTasks
+from earthgazer_tui.commands.retry import EditRetry, RetryTasks, ShowBulkRetry
 from earthgazer_tui.fleet.models import TaskRow
-from earthgazer_tui.screens.explaining import ExplainingScreen
 from earthgazer_tui.screens.filter_help import TASKS, FilterHelp
+from earthgazer_tui.screens.retrying import RetryingScreen
 from earthgazer_tui.screens.task_detail import TaskDetailScreen
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.line_table import LineTable
@@ -112,7 +113,7 @@ COLUMNS: tuple[Column[TaskLine], ...] = (
 )
 
 
-class TasksScreen(ExplainingScreen):
+class TasksScreen(RetryingScreen):
     """The stream of tasks, with the one under the cursor in full below; enter opens it."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "tasks.tcss"]
@@ -120,8 +121,10 @@ class TasksScreen(ExplainingScreen):
         OpenTask,
         RetryTasks,
         RevokeTasks,
+        EditRetry,
         ExplainTask,
         TerminateTasks,
+        ShowBulkRetry,
     )
     CAN_FILTER: ClassVar[bool] = True
     FILTER_HINT: ClassVar[str] = "words  state:failed  runtime:>30  since:2h  -worker:cpu2  error:timeout"
@@ -129,6 +132,7 @@ class TasksScreen(ExplainingScreen):
 
     def compose_body(self) -> ComposeResult:
         """Make the list and the pane below it."""
+        yield Lines(id="under-way")
         yield LineTable(
             COLUMNS,
             key=lambda line: line.task.task_id,

@@ -16,6 +16,7 @@ from earthgazer_tui.commands.command import Command
 from earthgazer_tui.commands.worker_command import Target
 from earthgazer_tui.commands.workers import NextFacts, PreviousFacts
 from earthgazer_tui.fleet.models import FactKind, FactRow, Snapshot, Worker, WorkerFact
+from earthgazer_tui.key_hints import with_keys
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.workers import LEVERS
 from earthgazer_tui.state.session import Session
@@ -42,7 +43,7 @@ class Tab:
 TABS = (
     Tab("State", (FactKind.STATS, FactKind.CLOCK), 1.0, "It told nothing of itself."),
     Tab("Tasks", (FactKind.ACTIVE, FactKind.RESERVED, FactKind.SCHEDULED), 1.0, "It runs and holds nothing."),
-    Tab("Queues", (FactKind.QUEUES,), 2.0, "It takes from no queue; C adds one."),
+    Tab("Queues", (FactKind.QUEUES,), 2.0, "It takes from no queue; {worker.add-consumer|C} adds one."),
     Tab("Revoked", (FactKind.REVOKED,), 2.0, "It will discard no task."),
     Tab("Registered", (FactKind.REGISTERED,), 5.0, "It knows no task."),
     Tab("Settings", (FactKind.CONF,), 60.0, "It told no setting."),
@@ -79,7 +80,7 @@ def _note(line: Line) -> Content:
 COLUMNS: tuple[Column[Line], ...] = (
     Column("name", "What", None, _name, sort_key=lambda line: line.row.name, min_width=18, max_width=38),
     Column("value", "It says", None, lambda line: line.row.value, sort_key=lambda line: line.row.value),
-    Column("note", "", None, _note, min_width=14, max_width=44, priority=1),
+    Column("note", "", None, _note, min_width=14, max_width=36, priority=1),
 )
 
 
@@ -176,7 +177,7 @@ class WorkerDetailScreen(FleetScreen):
                 (line.row.name, "bold $primary"), "\n", line.row.value, "\n", (line.row.note, "$text-muted")
             )
         elif snapshot is not None:
-            shown = worker_lines(self.worker, snapshot.taken_at)
+            shown = worker_lines(self.worker, snapshot.taken_at, self.session.keys)
         else:
             shown = Content("")
         self.query_one("#worker", Lines).show(shown)
@@ -222,16 +223,17 @@ class WorkerDetailScreen(FleetScreen):
         if len(facts) < len(tab.kinds) and not troubles:
             table.empty = "Asking…"
         else:
-            table.empty = "; ".join(troubles) or tab.nothing
+            table.empty = "; ".join(troubles) or with_keys(tab.nothing, self.session.keys)
         words = self.filter_text.casefold().split()
-        table.show_rows(
-            [
-                Line(fact.kind, row)
-                for fact in facts
-                for row in fact.rows
-                if all(word in f"{row.name} {row.value} {row.note}".casefold() for word in words)
-            ]
-        )
+        lines = [
+            Line(fact.kind, row)
+            for fact in facts
+            for row in fact.rows
+            if all(word in f"{row.name} {row.value} {row.note}".casefold() for word in words)
+        ]
+        # Where nothing is noted, the room is the answers'.
+        table.show_columns(COLUMNS if any(line.row.note for line in lines) else COLUMNS[:-1])
+        table.show_rows(lines)
 
     @property
     def _table_of_facts(self) -> LineTable[Line]:

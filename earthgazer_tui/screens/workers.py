@@ -113,7 +113,7 @@ class WorkersScreen(FleetScreen):
         yield LineTable(
             COLUMNS,
             key=lambda worker: worker.hostname,
-            empty="No worker has been seen. N starts one of the embedded stack.",
+            empty="No worker has been seen.",
             id="workers",
         )
         yield Lines(id="worker")
@@ -125,11 +125,9 @@ class WorkersScreen(FleetScreen):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Show the workers that match."""
         text = self.filter_text
-        self._workers.empty = (
-            f"No worker matches {text}."
-            if text
-            else "No worker has been seen. N starts one of the embedded stack."
-        )
+        starts = StartWorker in self.commands and snapshot.is_embedded
+        hint = f" {StartWorker.shown_key(self.session.keys)} starts one." if starts else ""
+        self._workers.empty = f"No worker matches {text}." if text else f"No worker has been seen.{hint}"
         self._workers.show_rows([worker for worker in snapshot.workers if matches(worker, text)])
         self._show_worker()
 
@@ -166,7 +164,11 @@ class WorkersScreen(FleetScreen):
     @on(LineTable.CursorMoved, "#workers")
     def _show_worker(self) -> None:
         worker, snapshot = self._workers.cursor_row, self.session.store.snapshot
-        shown = Content("") if worker is None or snapshot is None else worker_lines(worker, snapshot.taken_at)
+        shown = (
+            Content("")
+            if worker is None or snapshot is None
+            else worker_lines(worker, snapshot.taken_at, self.session.keys)
+        )
         self.query_one("#worker", Lines).show(shown)
 
     @property

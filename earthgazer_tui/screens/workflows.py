@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.types import CSSPathType
 
 from earthgazer_tui.commands.command import Command
-from earthgazer_tui.commands.workflows import CancelRun, OpenRun
+from earthgazer_tui.commands.workflows import CancelRun, OpenRun, ResumeRun
 from earthgazer_tui.fleet.models import RunRow
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.run_detail import RunDetailScreen
@@ -100,11 +100,12 @@ class WorkflowsScreen(FleetScreen):
     CSS_PATH: ClassVar[CSSPathType | None] = ["base.tcss", "workflows.tcss"]
     OWN_COMMANDS: ClassVar[tuple[type[Command], ...]] = (
         OpenRun,
+        ResumeRun,
         CancelRun,
     )
     NEEDS: ClassVar[tuple[str, ...]] = ("database",)
     WITHOUT_DATABASE: ClassVar[str] = (
-        "runs are known from the flight recorder, which writes to one; 7 shows tasks"
+        "runs are known from the flight recorder, which writes to one; {mode.tasks|7} shows tasks"
     )
     CAN_FILTER: ClassVar[bool] = True
     FILTER_HINT: ClassVar[str] = "words, state:failed, capture:12, runtime:>1m, since:2h, -name:reprocess"

@@ -16,7 +16,7 @@ from typing import Any
 
 FORMATS = ("csv", "json")
 """What a file's name may end in."""
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """First characters by which a spreadsheet takes a text for a formula, and runs it."""
 
 

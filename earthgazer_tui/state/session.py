@@ -9,6 +9,7 @@ from types import MappingProxyType
 from earthgazer_tui.fleet.protocol import Fleet
 from earthgazer_tui.state.line_history import LineHistory
 from earthgazer_tui.state.store import Store
+from earthgazer_tui.state.under_way import UnderWay
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,5 @@ class Session:
     """Command lines entered so far."""
     colour: str = ""
     """Colour of the fleet's name; empty for none."""
+    under_way: UnderWay = field(default_factory=UnderWay)
+    """What goes on in the background."""

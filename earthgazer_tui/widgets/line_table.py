@@ -154,6 +154,18 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._painted: dict[int, Strip] = {}
         self._was_shown = False
 
+    def show_columns(self, columns: Sequence[Column[Row]]) -> None:
+        """Show these columns from now on.
+
+        Args:
+            columns: Columns in the order to show.
+        """
+        if tuple(columns) != self.columns:
+            self.columns = tuple(columns)
+            self._painter = Painter(self, self.columns)
+            self._painted.clear()
+            self.refresh()
+
     @property
     def rows(self) -> Sequence[Row]:
         """The rows in the order shown."""

@@ -24,6 +24,9 @@ class Lines(Static):
     def show(self, content: Content) -> None:
         """Show this."""
         if not content.is_same(self._shown):
-            is_same_height = content.plain.count("\n") == self._shown.plain.count("\n")
+            # Nothing takes no line at all.
+            is_same_height = bool(content.plain) == bool(self._shown.plain) and (
+                content.plain.count("\n") == self._shown.plain.count("\n")
+            )
             self._shown = content
             self.update(content, layout=not is_same_height)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from math import isfinite
+from types import MappingProxyType
 
 from textual.content import Content
 
 from earthgazer_tui.fleet.models import QueueDepth, QueueHour
+from earthgazer_tui.key_hints import with_keys
 from earthgazer_tui.widgets import queue_cells as cells
 from earthgazer_tui.widgets.sparkline import sparkline
-from earthgazer_tui.wording import clock, counted, span
+from earthgazer_tui.wording import clock, counted
 
 BAR_CELLS = 24
 _HOUR_S = 3600.0
@@ -21,7 +23,13 @@ _MOST_NAMED = 3
 
 
 def queue_facts(
-    queue: QueueDepth, hour: QueueHour | None, now: datetime, width: int, *, with_trend: bool
+    queue: QueueDepth,
+    hour: QueueHour | None,
+    now: datetime,
+    width: int,
+    *,
+    with_trend: bool,
+    keys: Mapping[str, str] = MappingProxyType({}),
 ) -> Content:
     """Return what there is to know of one queue, for ``width`` cells.
 
@@ -31,12 +39,13 @@ def queue_facts(
         now: When it was seen so.
         width: Cells there are.
         with_trend: Whether the last hour is drawn here, as a row of bars.
+        keys: Keys that the operator chose, by the ids of commands.
     """
     lines = [
         Content.styled(queue.name, "bold $primary"),
         *_priorities(queue),
         *_held(queue),
-        *_takers(queue, now),
+        *_takers(queue, now, keys),
     ]
     if with_trend and hour is not None and len(hour.samples) > 1:
         depths = [depth for _, depth in hour.samples]
@@ -59,19 +68,26 @@ def hour_note(hour: QueueHour, now: datetime) -> str:
     return f"at most {most} since {since}, when this console began to watch"
 
 
-def pause_text(queue: QueueDepth, now: datetime) -> str:
-    """Return who paused a queue and since when; empty where it isn't paused."""
+def pause_text(queue: QueueDepth, now: datetime, keys: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return who paused a queue and since when; empty where it isn't paused.
+
+    Args:
+        queue: The queue.
+        now: Aware UTC.
+        keys: Keys that the operator chose, by the ids of commands.
+    """
     pause = queue.pause
     if pause is None:
         return ""
     since = f"{clock(pause.at, now)} UTC"
+    resume, pause_key = with_keys("{queue.resume|R}", keys), with_keys("{queue.pause|P}", keys)
     named = ", ".join(pause.workers[:_MOST_NAMED])
     if len(pause.workers) > _MOST_NAMED:
         named += f" and {len(pause.workers) - _MOST_NAMED} more"
     if pause.is_ending:
-        return f"resumed, but {named} has not gone on yet: R tries again, P pauses it anew"
+        return f"resumed, but {named} has not gone on yet: {resume} tries again, {pause_key} pauses it anew"
     who = f"paused by {pause.who} since {since}"
-    return f"{who}; R lets go on: {named or 'no worker had consumed it'}"
+    return f"{who}; {resume} lets it go on: {named or 'no worker had consumed it'}"
 
 
 def _priorities(queue: QueueDepth) -> Iterator[Content]:
@@ -90,13 +106,15 @@ def _priorities(queue: QueueDepth) -> Iterator[Content]:
 def _held(queue: QueueDepth) -> Iterator[Content]:
     if not queue.unacked:
         return
-    oldest = (
-        "" if queue.oldest_unacked_s is None else f", the oldest for {cells.coarse(queue.oldest_unacked_s)}"
-    )
-    timed = f", {queue.timed} until their time (ETA)" if queue.timed else ""
+    oldest = "" if queue.oldest_unacked_s is None else f", oldest {cells.coarse(queue.oldest_unacked_s)}"
+    timed = f"; ETA: {queue.timed}" if queue.timed else ""
     timeout_s = queue.visibility_timeout_s
-    until = f"given away after {span(timeout_s)}" if isfinite(timeout_s) else "given back when a worker goes"
-    yield Content(f"  held        {queue.unacked:>7} by workers{timed}{oldest}; {until}")
+    until = (
+        f"given away after {cells.coarse(timeout_s)}"
+        if isfinite(timeout_s)
+        else "given back when a worker goes"
+    )
+    yield Content(f"  held        {queue.unacked:>7} by workers{oldest}, {until}{timed}")
     if queue.oldest_unacked_s is not None and cells.is_too_old(
         queue.oldest_unacked_s, queue.visibility_timeout_s
     ):
@@ -106,13 +124,17 @@ def _held(queue: QueueDepth) -> Iterator[Content]:
         )
 
 
-def _takers(queue: QueueDepth, now: datetime) -> Iterator[Content]:
+def _takers(queue: QueueDepth, now: datetime, keys: Mapping[str, str]) -> Iterator[Content]:
     if queue.pause is not None:
-        yield Content.styled(f"  ‖ {pause_text(queue, now)}", "bold $warning")
+        yield Content.styled(f"  ‖ {pause_text(queue, now, keys)}", "bold $warning")
         if queue.consumers and not queue.pause.is_ending:
             yield Content.styled(
                 f"  ! {counted(queue.consumers, 'worker')} still consumed it when last heard", "$error"
             )
     elif queue.consumers == 0:
+        if queue.unacked:
+            what = "who holds messages of it is busy in a solo pool, or gone"
+            yield Content.styled(f"  ! no worker that answers consumes it: {what}", "bold $warning")
+            return
         what = "nobody takes what waits here" if queue.depth else "what comes will wait"
         yield Content.styled(f"  ! no worker consumes this queue: {what}", "bold $error")

@@ -30,7 +30,7 @@ def task_state(row: TaskRow) -> Content:
 def error_text(row: TaskRow) -> str:
     """Return why a task is in the list of failed ones, in one line."""
     if row.blocked_by:
-        return f"blocked by {row.blocked_by}"
+        return f"blocked by header {row.blocked_by}"
     if row.error_type:
         return f"{row.error_type}: {row.error_message or ''}".rstrip(": ")
     return row.error_message or row.state.lower()
@@ -92,8 +92,26 @@ def task_error(detail: TaskDetail) -> Content:
     if row.state == "FAILURE" or row.error_type or row.blocked_by:
         lines.append(Content.styled(error_text(row), "bold $error"))
     if detail.traceback:
-        lines += [Content(""), _heading("Traceback"), Content(_cut(detail.traceback.rstrip()))]
+        lines += [Content(""), _heading("Traceback"), traceback_lines(_cut(detail.traceback.rstrip()))]
     return Content("\n").join(lines)
+
+
+def traceback_lines(traceback: str) -> Content:
+    """Return a traceback with colours; letter by letter as it was."""
+    # Its lexers are many modules, which nobody needs before something failed.
+    from textual.highlight import highlight
+
+    coloured = highlight(traceback, language="pytb")
+    return coloured if coloured.plain == traceback else Content(traceback)
+
+
+def traceback_end(traceback: str, lines: int) -> Content:
+    """Return the last lines of a traceback, without the exception itself where there are few."""
+    kept = traceback.rstrip().split("\n")
+    if lines < len(kept):
+        ends = [place for place, line in enumerate(kept) if line.startswith("  ")]
+        kept = kept[: ends[-1] + 1] if ends else kept
+    return traceback_lines("\n".join(kept[-lines:]))
 
 
 def copied_text(detail: TaskDetail) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from textual.content import Content
 
 from earthgazer_tui.fleet.models import Lever, RunningTask, Worker, WorkerState
+from earthgazer_tui.key_hints import with_keys
 from earthgazer_tui.widgets.queue_cells import coarse
 from earthgazer_tui.widgets.stage_bar import progress_bar
 from earthgazer_tui.widgets.task_mark import short_task_name
@@ -19,12 +22,12 @@ STATES = {
 }
 BAR_CELLS = 16
 LEVER_KEYS = {
-    Lever.AUTOSCALE: "A",
-    Lever.RESTART: "P",
-    Lever.RATE_LIMIT: "L",
-    Lever.HARD_LIMIT: "T",
+    Lever.AUTOSCALE: "{worker.autoscale|A}",
+    Lever.RESTART: "{worker.restart-pool|P}",
+    Lever.RATE_LIMIT: "{worker.rate-limit|L}",
+    Lever.HARD_LIMIT: "{worker.time-limit|T}",
 }
-"""Keys whose refusal is told below the list; that of + and - has its own line."""
+"""Keys whose refusal is told below the list; that of growing and shrinking has its own line."""
 
 
 def state_cell(worker: Worker) -> Content:
@@ -67,8 +70,14 @@ def up_cell(worker: Worker) -> str:
     return coarse(worker.uptime_s) if worker.uptime_s >= 60 else "<1m"
 
 
-def worker_lines(worker: Worker, now: datetime) -> Content:
-    """Return what there is to know of one worker at one moment."""
+def worker_lines(worker: Worker, now: datetime, keys: Mapping[str, str] = MappingProxyType({})) -> Content:
+    """Return what there is to know of one worker at one moment.
+
+    Args:
+        worker: The worker.
+        now: Aware UTC.
+        keys: Keys that the operator chose, by the ids of commands.
+    """
     local = f", local worker {worker.local_name}" if worker.local_name else ""
     lines = [
         Content.assemble((worker.hostname, "bold $primary"), (local, "$text-muted")),
@@ -81,8 +90,8 @@ def worker_lines(worker: Worker, now: datetime) -> Content:
             )
         )
     if worker.resize_refusal:
-        lines.append(_line("+ and -", worker.resize_refusal))
-    lines += refused_keys(worker)
+        lines.append(_line(with_keys("{worker.grow|+} and {worker.shrink|-}", keys), worker.resize_refusal))
+    lines += refused_keys(worker, keys)
     if worker.running:
         lines += [running_line(task, now) for task in worker.running]
     else:
@@ -92,14 +101,14 @@ def worker_lines(worker: Worker, now: datetime) -> Content:
     return Content("\n").join(lines)
 
 
-def refused_keys(worker: Worker) -> list[Content]:
+def refused_keys(worker: Worker, keys: Mapping[str, str]) -> list[Content]:
     """Return which keys can do nothing with this worker, and why."""
     reasons: dict[str, list[str]] = {}
     for lever, key in LEVER_KEYS.items():
         reason = worker.refusal(lever)
         if reason:
-            reasons.setdefault(reason, []).append(key)
-    return [_line(", ".join(keys), reason) for reason, keys in reasons.items()]
+            reasons.setdefault(reason, []).append(with_keys(key, keys))
+    return [_line(", ".join(refused), reason) for reason, refused in reasons.items()]
 
 
 def running_line(task: RunningTask, now: datetime) -> Content:

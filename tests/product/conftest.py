@@ -27,11 +27,11 @@ class Product:
     @property
     def env(self) -> dict[str, str]:
         """Environment of an operator's shell."""
-        # A terminal has a size of its own; pytest's workers name another.
+        # A terminal has a size of its own, pytest's workers name another; what is kept goes under this home.
         keep = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("EARTHGAZER") and name not in ("COLUMNS", "LINES")
+            if not name.startswith(("EARTHGAZER", "XDG_")) and name not in ("COLUMNS", "LINES")
         }
         return {**keep, "HOME": str(self.home), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
 

@@ -72,6 +72,8 @@ def test_a_failure_is_shown_with_its_cause_and_retried_from_the_keyboard(
     console.wait_for("Failed·1", timeout_s=60)
     torn.write_bytes(whole)
     console.press("R")
+    console.wait_for("Retry 1 task?", "in place")
+    console.press("y")
     console.wait_for("Nothing has failed", timeout_s=60)
     console.press("2")
     console.wait_for("N✓", timeout_s=60)

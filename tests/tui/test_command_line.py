@@ -11,8 +11,9 @@ from textual.events import Key, Paste
 
 from earthgazer_tui.commands.command import Command
 from earthgazer_tui.commands.common import COMMON, MODES
-from earthgazer_tui.commands.failed import DismissTasks, RetryTasks
+from earthgazer_tui.commands.failed import DismissTasks
 from earthgazer_tui.commands.line import LineError, complete, names_of, parse
+from earthgazer_tui.commands.retry import RetryTasks
 from earthgazer_tui.fleet.models import WorkInProgress
 from earthgazer_tui.screens.task_detail import TaskDetailScreen
 from earthgazer_tui.state.line_history import LineHistory

@@ -95,6 +95,8 @@ async def test_every_command_of_every_screen_is_in_its_help(fleet: ScriptedFleet
             await press(pilot, key, "question_mark")
             text = " ".join(shown(pilot).split())
             for command in screen.command_classes():
+                if command.only_in_replay:
+                    continue
                 assert " ".join(command.help().split()[:4]) in text, command
                 assert command.shown_key() in text
             await press(pilot, "escape")

@@ -46,7 +46,7 @@ async def test_each_failure_is_a_line_and_the_one_under_the_cursor_is_told_in_fu
         line = lines_with(pilot, "download_bands")[0]
         for part in ("12", "2", "ServiceUnavai", "503 from"):
             assert part in line, part
-        assert "blocked" in lines_with(pilot, "temporal_")[0]
+        assert "by header download" in lines_with(pilot, "temporal_")[0]
         assert "BandNotFoundError: capture 7 has no band B08; it has B02, B03, B04" in shown(pilot)
         assert "cpu1@field · queue cpu_queue · ran 1.2s · t-1" in shown(pilot)
         await press(pilot, "down")
@@ -90,23 +90,15 @@ async def test_hidden_arguments_are_told_so() -> None:
         await until_shown(pilot, "recorded message, secrets hidden")
 
 
-async def test_r_retries_the_task_under_the_cursor_at_once() -> None:
+async def test_r_retries_the_task_under_the_cursor_after_its_dry_run() -> None:
     fleet = some_failures()
     async with console(fleet) as pilot:
         await press(pilot, "5", "down", "R")
-        await until_shown(pilot, "retry done")
-        assert fleet.calls == [("retry", ("t-2",))]
-
-
-async def test_r_on_marked_tasks_shows_the_dry_run_first() -> None:
-    fleet = some_failures()
-    async with console(fleet) as pilot:
-        await press(pilot, "5", "space", "space", "R")
-        await until_shown(pilot, "Retry 2 tasks?")
-        assert "in place  compute_ndvi t-1 → cpu_queue" in shown(pilot)
+        await until_shown(pilot, "in place  compute_ndvi t-2 → cpu_queue  chain goes on")
         assert fleet.calls == []
         await press(pilot, "y")
-        assert fleet.calls == [("retry", ("t-1", "t-2"))]
+        await until_shown(pilot, "retry done")
+        assert fleet.calls == [("retry", ("t-2",))]
 
 
 async def test_what_the_workers_answered_is_shown() -> None:
@@ -115,7 +107,7 @@ async def test_what_the_workers_answered_is_shown() -> None:
         True, "1 message sent.", (Reply("cpu1@field", True, "revoke forgotten"),)
     )
     async with console(fleet) as pilot:
-        await press(pilot, "5", "R")
+        await press(pilot, "5", "R", "y")
         await until_shown(pilot, "1 message sent.")
         assert "cpu1@field: revoke forgotten" in shown(pilot)
 
@@ -124,7 +116,7 @@ async def test_a_refused_retry_says_why() -> None:
     fleet = some_failures()
     fleet.errors["retry"] = RefusedError("arguments are cut: only their repr is known")
     async with console(fleet) as pilot:
-        await press(pilot, "5", "R")
+        await press(pilot, "5", "R", "y")
         await until_shown(pilot, "arguments are cut")
 
 

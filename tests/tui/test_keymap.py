@@ -155,5 +155,5 @@ async def test_keys_in_force_are_what_works_and_what_is_shown(fleet: ScriptedFle
         await press(pilot, "escape", "ctrl+p")
         await pilot.press(*"retry")
         await until(pilot, lambda: "r · Retry" in shown(pilot))
-        await press(pilot, "escape", "r")
+        await press(pilot, "escape", "r", "y")
         assert [call[0] for call in fleet.calls] == ["retry"]

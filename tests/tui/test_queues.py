@@ -33,7 +33,7 @@ async def test_queues_show_depth_by_priority_and_what_workers_hold() -> None:
         await press(pilot, "down")
         assert "12" in lines_with(pilot, "priority 0")[0]
         assert "100" in lines_with(pilot, "priority 3")[0]
-        assert "4 by workers, the oldest for 30s" in shown(pilot)
+        assert "4 by workers, oldest 30s, given away after 15m" in shown(pilot)
 
 
 async def test_a_queue_that_nobody_consumes_says_so_in_words() -> None:
@@ -42,6 +42,26 @@ async def test_a_queue_that_nobody_consumes_says_so_in_words() -> None:
         await press(pilot, "3")
         assert "none!" in lines_with(pilot, "maintenance")[0]
         assert "no worker consumes this queue" in shown(pilot)
+
+
+async def test_a_queue_whose_holder_answers_nothing_is_not_called_unconsumed() -> None:
+    queue = make.a_queue("slow", 2, consumers=0, unacked=1, oldest_unacked_s=10.0)
+    async with console(ScriptedFleet(make.a_snapshot(queues=(queue,)))) as pilot:
+        await press(pilot, "3")
+        assert "no worker that answers consumes it: who holds messages of it is busy" in shown(pilot)
+
+
+async def test_where_to_move_says_what_can_be_typed_until_it_is_wrong() -> None:
+    fleet = ScriptedFleet(make.a_snapshot(queues=(make.a_queue("io_queue", 3), make.a_queue("default"))))
+    async with console(fleet) as pilot:
+        await press(pilot, "3", "A")
+        assert "or both: default p3" in shown(pilot)
+        assert "name a queue" not in shown(pilot)
+        await press(pilot, "enter")
+        assert "name a queue" in shown(pilot)
+        await press(pilot, *"io_queue")
+        assert "they are in io_queue already" in shown(pilot)
+        assert "or both: default p3" in shown(pilot)
 
 
 @pytest.mark.parametrize(

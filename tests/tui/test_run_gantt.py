@@ -82,7 +82,7 @@ async def test_tab_goes_between_tree_and_chart_and_the_cursor_keeps_its_step(siz
     async with console(fleet, size=size) as pilot:
         await press(pilot, "4", "enter", "down", "tab")
         await settle(pilot)
-        (line,) = lines_with(pilot, "second ◆")
+        (line,) = lines_with(pilot, "second #7 ◆")
         assert "░" in line
         assert "█" in line
         assert "3.0s" in line
@@ -100,6 +100,6 @@ async def test_a_failed_step_is_retried_from_its_run() -> None:
     run = a_run(a_step("a", 0, 0, 2), bad)
     fleet.run_rows, fleet.run_details = [run.row], {run.row.run_id: run}
     async with console(fleet) as pilot:
-        await press(pilot, "4", "enter", "down", "R")
+        await press(pilot, "4", "enter", "down", "R", "y")
         await settle(pilot)
         assert ("retry", ("bad",)) in fleet.calls

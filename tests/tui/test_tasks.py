@@ -54,7 +54,7 @@ async def test_r_retries_the_failed_task_and_refuses_a_running_one() -> None:
     async with console(fleet) as pilot:
         await press(pilot, "7", "R")
         await until_shown(pilot, "revoke first")
-        await press(pilot, "down", "R")
+        await press(pilot, "down", "R", "y")
         await until_shown(pilot, "retry done")
         assert fleet.calls == [("retry", ("t-bad",))]
 

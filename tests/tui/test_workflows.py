@@ -76,7 +76,8 @@ async def test_enter_on_a_step_opens_its_task() -> None:
 
 async def test_a_step_to_come_has_no_task_yet() -> None:
     async with console(some_runs()) as pilot:
-        await press(pilot, "4", "enter", "end", "up", "enter")
+        await press(pilot, "4", "enter", "end", "up")
+        await pilot.press("enter")
         await until_shown(pilot, "yet to be published")
 
 

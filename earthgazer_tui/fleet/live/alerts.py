@@ -45,16 +45,22 @@ def alerts_of(
         yield from _of_workers(workers)
         if counters.is_deaf:
             hint = (
-                "read-only: they can't be asked from here" if is_read_only else "E on Workers asks them again"
+                "read-only: they can't be asked from here"
+                if is_read_only
+                else "{fleet.enable-events|E} asks them again"
             )
             yield Alert("warning", "workers are seen, but none sends task events", hint)
         if unread_reason:
             yield Alert("warning", f"events don't reach us: {unread_reason}", "")
     if late_entries:
         due = "1 periodic task is" if late_entries == 1 else f"{late_entries} periodic tasks are"
-        yield Alert("critical", f"{due} due and not sent: does beat run?", "8 shows the schedule")
+        yield Alert(
+            "critical", f"{due} due and not sent: does beat run?", "{mode.schedule|8} shows the schedule"
+        )
     if (share := counters.failed_percent) is not None and share >= _FAILING_PERCENT:
-        yield Alert("warning", f"{share:.0f} % of the tasks of the last minute failed", "5 shows them")
+        yield Alert(
+            "warning", f"{share:.0f} % of the tasks of the last minute failed", "{mode.failed|5} shows them"
+        )
     if counters.events_shed:
         yield Alert(
             "warning",
@@ -70,13 +76,15 @@ def _of_queues(queues: Sequence[QueueDepth]) -> Iterator[Alert]:
             yield Alert(
                 "warning",
                 f"queue {queue.name}: paused by {paused.who}, {queue.depth} waiting",
-                "R on Queues resumes it",
+                "{mode.queues|3}, then {queue.resume|R} lets it go on",
             )
         elif queue.depth and queue.consumers == 0:
+            # Who holds messages of it may be a solo pool at work, which answers nothing, or dead.
+            whom = "no worker that answers" if queue.unacked else "no worker"
             yield Alert(
-                "critical",
-                f"queue {queue.name}: {queue.depth} waiting, no worker consumes it",
-                "3 shows the queues",
+                "warning" if queue.unacked else "critical",
+                f"queue {queue.name}: {queue.depth} waiting, {whom} consumes it",
+                "{mode.queues|3} shows the queues",
             )
         age_s = queue.oldest_unacked_s
         if age_s is not None and age_s > _OLD_UNACKED * queue.visibility_timeout_s:
@@ -84,7 +92,7 @@ def _of_queues(queues: Sequence[QueueDepth]) -> Iterator[Alert]:
                 "warning",
                 f"queue {queue.name}: a message is held for longer than"
                 f" {_OLD_UNACKED:.0%} of the {queue.visibility_timeout_s:.0f} s after which it runs twice",
-                "6 shows who holds it",
+                "{mode.workers|6} shows who holds it",
             )
 
 
@@ -93,16 +101,20 @@ def _of_workers(workers: Sequence[Worker]) -> Iterator[Alert]:
         if worker.state is WorkerState.LOST:
             held = f"; it ran {len(worker.running)}" if worker.running else ""
             yield Alert(
-                "warning", f"worker {worker.hostname} was not heard of for long{held}", "6 shows the workers"
+                "warning",
+                f"worker {worker.hostname} was not heard of for long{held}",
+                "{mode.workers|6} shows the workers",
             )
         elif worker.state is WorkerState.LATE:
             held = f"; it runs {len(worker.running)}" if worker.running else ""
             yield Alert(
                 "warning",
                 f"worker {worker.hostname} is late: last seen {worker.last_seen_s:.0f} s ago{held}",
-                "busy in a solo pool, or stuck: 0 looks closer",
+                "busy in a solo pool, or stuck: {mode.doctor|0} looks closer",
             )
         elif worker.state is WorkerState.SEEN and worker.pool_size == 0:
             yield Alert(
-                "warning", f"worker {worker.hostname} has a pool of size 0: it runs nothing", "+ on Workers"
+                "warning",
+                f"worker {worker.hostname} has a pool of size 0: it runs nothing",
+                "{mode.workers|6}, then {worker.grow|+} adds a process",
             )

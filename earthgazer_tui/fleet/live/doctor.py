@@ -64,6 +64,7 @@ class Doctor:
         expected: tuple[str, ...],
         with_events: frozenset[str],
         remedies: Remedies,
+        unread_events: int = 0,
     ) -> None:
         """Make a doctor.
 
@@ -72,7 +73,9 @@ class Doctor:
             expected: Real names of the workers that should be there.
             with_events: Real names of those whose task events were heard.
             remedies: Where remedies are kept until somebody wants one.
+            unread_events: Messages on the event channel that could not be read.
         """
+        self._unread_events = unread_events
         self._remedies = remedies
         self._services = services
         self._expected = expected
@@ -148,6 +151,7 @@ class Doctor:
                 sends_events=self._with_events,
                 disk_paths=() if services.is_foreign else (services.settings.storage.data_path,),
                 celery_app="APP" if services.is_foreign else OWN_APP,
+                unread_events=self._unread_events,
             )
         finally:
             if broker is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -31,9 +32,17 @@ class EventsState:
     to a store of their own, so that a flood of successes can't wash them out.
     """
 
-    def __init__(self, names: Names, *, max_tasks: int = 50_000, max_failures: int = 3_000) -> None:
+    def __init__(
+        self,
+        names: Names,
+        *,
+        max_tasks: int = 50_000,
+        max_failures: int = 3_000,
+        mask: Callable[[str], str] = str,
+    ) -> None:
         self.lock = Lock()
         self._names = names
+        self._mask = mask
         self._max_tasks = max_tasks
         self._max_failures = max_failures
         self._now = 0.0
@@ -84,7 +93,7 @@ class EventsState:
                 fold = folds.get(event["type"])
                 if fold is not None:
                     fold(event)
-            except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+            except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
                 # Anybody may publish anything on the channel: what has not an event's shape is counted.
                 self.malformed += 1
         while len(self.tasks) > self._max_tasks:
@@ -177,7 +186,7 @@ class EventsState:
         task = self._task(event)
         if task is None:
             return
-        at = float(event["timestamp"])
+        at = _finite(event["timestamp"])
         self._describe(task, event)
         task.queue = queue
         task.sent_at = at
@@ -194,7 +203,7 @@ class EventsState:
         task = self._task(event)
         if task is None:
             return
-        at = float(event["timestamp"])
+        at = _finite(event["timestamp"])
         self._describe(task, event)
         self.waiting.pop(task.task_id, None)
         task.received_at = at
@@ -207,7 +216,7 @@ class EventsState:
         task = self._task(event)
         if task is None:
             return
-        at = float(event["timestamp"])
+        at = _finite(event["timestamp"])
         self.waiting.pop(task.task_id, None)
         task.started_at = at
         if self._is_news(task, at, "STARTED"):
@@ -232,7 +241,7 @@ class EventsState:
         task = self._task(event, always=always)
         if task is None:
             return None
-        at = float(event["timestamp"])
+        at = _finite(event["timestamp"])
         self.waiting.pop(task.task_id, None)
         worker.running.pop(task.task_id, None)
         if task.worker is not None and task.worker != worker.hostname:
@@ -247,7 +256,7 @@ class EventsState:
         if task is not None:
             task.finished_at = task.at
             if (runtime := event.get("runtime")) is not None:
-                task.runtime_s = float(runtime)
+                task.runtime_s = _finite(runtime)
             if task.queue in self.queue_in:
                 self.queue_out[task.queue] = self.queue_out.get(task.queue, 0) + 1
         return task
@@ -257,19 +266,19 @@ class EventsState:
         if task is not None:
             task.error = None
             task.traceback = ""
-            task.result = sanitise.line(event.get("result"), _RESULT_LIMIT)
+            task.result = self._mask(sanitise.line(event.get("result"), _RESULT_LIMIT))
 
     def _failed(self, event: Event) -> None:
         self.failed += 1
         task = self._finish(event, "FAILURE", always=True)
         if task is not None:
-            task.error = sanitise.optional(event.get("exception"))
-            task.traceback = sanitise.text(event.get("traceback") or "", _TRACEBACK_LIMIT)
+            task.error = self._mask(sanitise.line(event.get("exception") or ""))
+            task.traceback = self._mask(sanitise.text(event.get("traceback") or "", _TRACEBACK_LIMIT))
 
     def _retried(self, event: Event) -> None:
         task = self._end(event, "RETRY")
         if task is not None:
-            task.error = sanitise.optional(event.get("exception"))
+            task.error = self._mask(sanitise.line(event.get("exception") or ""))
 
     def _revoked(self, event: Event) -> None:
         self._finish(event, "REVOKED", always=True)
@@ -292,7 +301,7 @@ class EventsState:
             worker.task_events, worker.processed_at_first, worker.processed = 0, None, None
         if pid is not None:
             worker.pid = int(pid)
-        worker.freq_s = min(max(float(event.get("freq") or 2.0), 0.5), 3600.0)
+        worker.freq_s = min(max(_finite(event.get("freq") or 2.0), 0.5), 3600.0)
         # The answer to the control command `heartbeat` has none of these.
         if (active := event.get("active")) is not None:
             worker.active = int(active)
@@ -301,7 +310,7 @@ class EventsState:
             if worker.processed_at_first is None:
                 worker.processed_at_first = worker.processed
         if (load := event.get("loadavg")) is not None:
-            worker.load = tuple(float(value) for value in load[:3])
+            worker.load = tuple(_finite(value) for value in load[:3])
 
     def _offline(self, event: Event) -> None:
         worker = self._worker(event)
@@ -330,3 +339,10 @@ class EventsState:
             self._leave(task)
             self.waiting.pop(task_id, None)
             self.evicted += 1
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number

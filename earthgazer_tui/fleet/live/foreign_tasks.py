@@ -7,23 +7,27 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from celery import Celery
+from celery.utils.saferepr import saferepr
 
 from earthgazer_core.errors import EarthGazerError
 from earthgazer_core.operations.arguments import Arguments, Sources, find_arguments
 from earthgazer_core.operations.copies import Copier, Ended
+from earthgazer_core.operations.edit import parse_arguments, render_arguments
 from earthgazer_core.operations.lock import OperatorLock
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.queues.broker import QueueBroker
 from earthgazer_core.operations.queues.lever_broker import LeverBroker
+from earthgazer_core.operations.queues.message import call_of
 from earthgazer_core.operations.stored_result import StoredResult, read_result
 from earthgazer_core.recorder.describe import Describer
-from earthgazer_core.recorder.message import Seal
-from earthgazer_core.recorder.redaction import Redactor
+from earthgazer_core.recorder.message import Seal, serialise
+from earthgazer_core.recorder.redaction import Redactor, without_secrets
 from earthgazer_tui.fleet.errors import NotFoundError, RefusedError
-from earthgazer_tui.fleet.live import sanitise
+from earthgazer_tui.fleet.live import edited_retry, sanitise
 from earthgazer_tui.fleet.live.audit import Audit
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.observations import Observations
@@ -34,6 +38,7 @@ from earthgazer_tui.fleet.live.snapshot import task_row
 from earthgazer_tui.fleet.live.tasks import timeline_of
 from earthgazer_tui.fleet.models import (
     ActionResult,
+    EditableArguments,
     RetryMode,
     RetryOffer,
     RetryPlan,
@@ -123,7 +128,6 @@ class ForeignTasks:
         self._memory = Remembered()
         self._broker: LeverBroker | None = None
         self._copier: Copier | None = None
-        self._describer: Describer | None = None
         self._found: dict[str, tuple[float, Known]] = {}
 
     def close(self) -> None:
@@ -150,7 +154,7 @@ class ForeignTasks:
             )
         args, kwargs, is_redacted = self._shown(known)
         told, result = known.told, known.result
-        return TaskDetail(
+        found = TaskDetail(
             row=_row(known),
             args=args,
             kwargs=kwargs,
@@ -165,6 +169,7 @@ class ForeignTasks:
             group_id=sanitise.optional(result.group_id if result else None),
             retry=self._offer(known),
         )
+        return self._hide(known, found)
 
     def offer(self, task_id: str) -> RetryOffer:
         """Return whether a copy can be sent."""
@@ -177,18 +182,20 @@ class ForeignTasks:
     def retry(self, task_ids: Sequence[str]) -> ActionResult:
         """Send copies; each is checked again at this moment."""
         done, refused = [], []
-        for task_id in task_ids:
-            known = self._known(task_id, is_fresh=True)
+        all_known = [self._known(task_id, is_fresh=True) for task_id in task_ids]
+        outcomes = self._need_copier().copy_all([known.ended for known in all_known])
+        for task_id, known, outcome in zip(task_ids, all_known, outcomes, strict=True):
             target = {"task_id": task_id, "name": known.name}
             try:
                 with self._audit.noting("task.retry", target) as note:
                     note |= {"mode": "copy", "arguments": known.arguments.source}
-                    copied = self._need_copier().copy(known.ended)
-                    note |= {"new_id": copied.new_id, "queue": copied.queue}
+                    if isinstance(outcome, EarthGazerError):
+                        raise outcome
+                    note |= {"new_id": outcome.new_id, "queue": outcome.queue}
             except EarthGazerError as error:
                 refused.append(str(error))
             else:
-                done.append(copied)
+                done.append(outcome)
             self._found.pop(task_id, None)
         if len(task_ids) == 1 and done:
             one = done[0]
@@ -200,6 +207,55 @@ class ForeignTasks:
             if refused:
                 summary += f"; refused {len(refused)}: {refused[0]}"
         return ActionResult(not refused, sanitise.line(summary))
+
+    def editable_arguments(self, task_id: str) -> EditableArguments:
+        """Return the arguments of a task as text to change.
+
+        Raises:
+            RefusedError: they are hidden or not known for certain, or no copy can be sent.
+        """
+        known = self._known(task_id, is_fresh=True)
+        args, kwargs = self._changeable(known)
+        text = edited_retry.shown(render_arguments(args, kwargs))
+        return EditableArguments(sanitise.name(task_id), sanitise.name(known.name), text, _source(known))
+
+    def retry_edited(self, task_id: str, text: str) -> ActionResult:
+        """Send a copy with other arguments.
+
+        Raises:
+            earthgazer_core.errors.EarthGazerError: it can't be sent, or the text names no arguments.
+        """
+        args, kwargs = parse_arguments(text)
+        known = self._known(task_id, is_fresh=True)
+        self._changeable(known)
+        arguments = replace(known.arguments, args=args, kwargs=kwargs)
+        found = known.arguments.message
+        if found is not None and (call := call_of(found.envelope)[0]) is not None:
+            content = serialise(self._app, known.name, (args, kwargs, dict(call[2])))
+            shown = {"argsrepr": saferepr(args), "kwargsrepr": saferepr(kwargs)}
+            message = replace(found, headers={**found.headers, **shown}, content=content)
+            arguments = replace(arguments, message=message)
+        target = {"task_id": task_id, "name": known.name}
+        with self._audit.noting("task.retry", target) as note:
+            note |= {"mode": "copy", "arguments": known.arguments.source, "edited": True}
+            copied = self._need_copier().copy(replace(known, arguments=arguments).ended)
+            note |= {"new_id": copied.new_id, "queue": copied.queue}
+        self._found.pop(task_id, None)
+        words = f"Sent {copied.name} as copy {copied.new_id[:8]} with other arguments, queue {copied.queue}"
+        return ActionResult(True, sanitise.line(words))
+
+    def _changeable(self, known: Known) -> tuple[list[Any], dict[str, Any]]:
+        item = self._planned(known)
+        if item.mode == RetryMode.REFUSED:
+            raise RefusedError(item.note)
+        if self._shown(known)[2]:
+            raise RefusedError("its arguments are hidden, so they can't be shown to be changed")
+        args, kwargs = known.arguments.args, known.arguments.kwargs
+        if args is None or kwargs is None:
+            raise RefusedError(
+                known.arguments.reason or "its arguments can't be read: only sent again as they are"
+            )
+        return list(args), dict(kwargs)
 
     def _known(self, task_id: str, *, is_fresh: bool = False) -> Known:
         at, before = self._found.get(task_id, (float("-inf"), None))
@@ -306,13 +362,11 @@ class ForeignTasks:
         told, arguments = known.told, known.arguments
         if arguments.args is None or arguments.kwargs is None:
             if arguments.message is not None:
-                texts = (arguments.message.headers.get(name) for name in ("argsrepr", "kwargsrepr"))
-                args, kwargs = (sanitise.text(text or "") for text in texts)
-                return args, kwargs, False
-            return (told.args, told.kwargs, False) if told is not None else ("", "", False)
-        if self._describer is None:
-            redactor = Redactor(self._app, self._services.settings.recorder.redact)
-            self._describer = Describer(self._app, redactor, Seal(None))
+                own = arguments.message.headers
+                texts = [str(own.get(name) or "") for name in ("argsrepr", "kwargsrepr")]
+            else:
+                texts = [told.args, told.kwargs] if told is not None else ["", ""]
+            return self._masked(texts[0], texts[1], is_redacted=False)
         headers: dict[str, Any] = {"task": known.name}
         if arguments.message is not None:
             headers |= arguments.message.headers
@@ -320,11 +374,37 @@ class ForeignTasks:
             # The text that its author chose may hide what a worker tells freely.
             headers |= {"argsrepr": told.args or None, "kwargsrepr": told.kwargs or None}
         body: tuple[Any, Any, dict[str, Any]] = (list(arguments.args), dict(arguments.kwargs), {})
-        plain = json.dumps(body[:2], default=str, ensure_ascii=False).encode()
+        plain = json.dumps(body[:2], default=str, ensure_ascii=False).encode(errors="replace")
         shown = self._describer.arguments(headers, body, ("application/json", "utf-8", plain))
         if shown.is_redacted:
-            return sanitise.text(shown.args_repr), sanitise.text(shown.kwargs_repr), True
-        return _json(body[0]), _json(body[1]), False
+            return self._masked(shown.args_repr, shown.kwargs_repr, is_redacted=True)
+        return self._masked(_json(body[0]), _json(body[1]), is_redacted=False)
+
+    def _masked(self, args: str, kwargs: str, *, is_redacted: bool) -> tuple[str, str, bool]:
+        masked = [self._describer.shown_text(sanitise.text(text)) for text in (args, kwargs)]
+        return masked[0], masked[1], is_redacted or masked != [sanitise.text(args), sanitise.text(kwargs)]
+
+    def _hide(self, known: Known, detail: TaskDetail) -> TaskDetail:
+        """Return a task without what is hidden of its arguments, wherever its result or error repeats it."""
+        arguments = known.arguments
+        headers = {"task": known.name, "is_redacted": detail.is_redacted}
+        hidden = self._describer.hidden_texts(headers, arguments.args, arguments.kwargs)
+
+        def shown(text: str) -> str:
+            return self._describer.shown_text(without_secrets(text, hidden))
+
+        row, message = detail.row, detail.row.error_message
+        return replace(
+            detail,
+            row=row if message is None else replace(row, error_message=shown(message)),
+            result=shown(detail.result),
+            traceback=shown(detail.traceback),
+            timeline=tuple(replace(change, detail=shown(change.detail)) for change in detail.timeline),
+        )
+
+    @cached_property
+    def _describer(self) -> Describer:
+        return Describer(self._app, Redactor(self._app, self._services.settings.recorder.redact), Seal(None))
 
 
 def _row(known: Known) -> TaskRow:

@@ -36,7 +36,11 @@ class Names:
         Raises:
             RefusedError: two different names look the same once sanitised.
         """
-        real = self._real.get(shown, shown)
+        real = self.real_or_none(shown)
         if real is None:
             raise RefusedError(f"two names look like {shown!r}, so it can't be told which one is meant")
         return real
+
+    def real_or_none(self, shown: str) -> str | None:
+        """Return the name that was shown like this; None where that may be one of several."""
+        return self._real.get(shown, shown)

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 
-from earthgazer_core.operations.broker import BrokerSnapshot
+from earthgazer_core.operations.broker import BrokerSnapshot, is_key
 from earthgazer_core.operations.brokers import Broker
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.queues.rates import queue_rates
@@ -44,7 +44,10 @@ _WAITING_GRACE_S = 5.0
 
 logger = logging.getLogger(__name__)
 
-FIRST_STEPS = "Nothing is watched yet: press D here to discover and process the sandbox location."
+FIRST_STEPS = (
+    "Nothing is watched yet: press {fleet.discover-and-process|D} here to discover and process"
+    " the sandbox location."
+)
 
 
 class Poller:
@@ -160,7 +163,8 @@ class Poller:
     async def _look_at_queues(self) -> None:
         told = {queue for kept in self._seen.reports.values() for queue in kept.report.queues}
         with self._state.lock:
-            told |= {self._names.real(queue) for queue in self._state.queue_in}
+            names = map(self._names.real_or_none, self._state.queue_in)
+            told |= {name for name in names if name is not None and is_key(name)}
         looked_at = time.time()
         refresh = self._is_due("names", NAMES_EVERY_S) or not told <= set(self._queue_names)
         snapshot = await self._runner.run(_CALL_S, self._depths, refresh, tuple(sorted(told)))
@@ -211,11 +215,9 @@ class Poller:
 
     def _known(self) -> tuple[str, ...]:
         with self._state.lock:
-            return tuple(
-                self._names.real(worker.hostname)
-                for worker in self._state.workers.values()
-                if not worker.is_stopped
-            )
+            living = [worker.hostname for worker in self._state.workers.values() if not worker.is_stopped]
+        # One of two that look the same can't be expected by name; it answers when all are asked.
+        return tuple(name for one in living if (name := self._names.real_or_none(one)) is not None)
 
     def _box(self) -> Mailbox:
         if self._mailbox is None:
@@ -249,7 +251,7 @@ class Poller:
                 if not worker.is_stopped and self._asked.get(worker.hostname, -1) != worker.pid
             }
         if wanted:
-            expected = tuple(self._names.real(name) for name in wanted)
+            expected = tuple(one for name in wanted if (one := self._names.real_or_none(name)) is not None)
             answers = await self._runner.run(_CALL_S, enable_events, self._box(), expected)
             # One that is just starting may not hear it: it is asked again the next time.
             heard = {self._names.show(answer.worker) for answer in answers.answers if answer.is_ok}
@@ -280,12 +282,20 @@ class Poller:
             places = await self._runner.run(_CALL_S, self._reader.read, list_freshness)
             told = Counter(place.status for place in places if place.is_overdue)
             seen.overdue = tuple(
-                Alert("warning", f"{place.name}: {place.status}: {place.reason}", "2 shows the captures")
+                Alert(
+                    "warning",
+                    f"{place.name}: {place.status}: {place.reason}",
+                    "{mode.captures|2} shows the captures",
+                )
                 for place in places[:3]
                 if place.is_overdue
             )
             if (more := sum(told.values()) - len(seen.overdue)) > 0:
-                seen.overdue += (Alert("warning", f"{more} more places are overdue", "2 shows the captures"),)
+                seen.overdue += (
+                    Alert(
+                        "warning", f"{more} more places are overdue", "{mode.captures|2} shows the captures"
+                    ),
+                )
 
     @property
     def _offers_sandbox(self) -> bool:

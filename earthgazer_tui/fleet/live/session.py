@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from earthgazer_core import recorder
 from earthgazer_core.operations.mailbox import Mailbox
+from earthgazer_core.recorder.masking import TextMask
 from earthgazer_tui.fleet.errors import FleetError, RefusedError
 from earthgazer_tui.fleet.live import relations, tasks
 from earthgazer_tui.fleet.live.audit import Audit
 from earthgazer_tui.fleet.live.clock import moment
 from earthgazer_tui.fleet.live.controls import Controls
-from earthgazer_tui.fleet.live.doctor import Doctor, Remedies
 from earthgazer_tui.fleet.live.events import EventStream
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.feed import Feed
@@ -37,6 +38,9 @@ from earthgazer_tui.fleet.live.worker_facts import WorkerFacts
 from earthgazer_tui.fleet.live.workers_view import age_of, state_of
 from earthgazer_tui.fleet.models import QueueHour, ServiceState, TaskDetail, WorkerState
 
+if TYPE_CHECKING:
+    from earthgazer_tui.fleet.live.doctor import Doctor, Remedies
+
 _RELEASE_S = 5.0
 _REMEMBER_EVERY_S = 1.5
 
@@ -48,9 +52,10 @@ class LiveSession:
         self.services = services
         self._runner = runner
         self._names = Names()
-        self._remedies = Remedies()
+        self._remedies: Remedies | None = None
         self._mailbox: Mailbox | None = None
-        self.state = EventsState(self._names)
+        self._mask = TextMask(services.settings.recorder.redact)
+        self.state = EventsState(self._names, mask=self._mask)
         broker = ServiceState.CONNECTING if services.app is not None else ServiceState.ABSENT
         database = ServiceState.CONNECTING if services.database is not None else ServiceState.ABSENT
         self.seen = Observations(
@@ -132,7 +137,11 @@ class LiveSession:
                 for worker in self.state.workers.values()
                 if state_of(worker, age_of(worker, self.seen, now)) in (WorkerState.SEEN, WorkerState.LATE)
             ]
-        return tuple(self._names.real(hostname) for hostname in hostnames)
+        return tuple(self._known(hostnames))
+
+    def _known(self, hostnames: Iterable[str]) -> list[str]:
+        """Return real names; one of two that look the same is known to nobody."""
+        return [name for one in hostnames if (name := self._names.real_or_none(one)) is not None]
 
     def consumed_queues(self) -> tuple[str, ...]:
         """Return the real names of the queues that workers said they consume."""
@@ -167,11 +176,17 @@ class LiveSession:
 
     def doctor(self) -> Doctor:
         """Return a doctor who knows which workers there were."""
+        # What a doctor knows takes a tenth of a second to import, and is seldom asked for.
+        from earthgazer_tui.fleet.live.doctor import Doctor, Remedies
+
+        if self._remedies is None:
+            self._remedies = Remedies()
         with self.state.lock:
             workers = [worker for worker in self.state.workers.values() if not worker.is_stopped]
-            expected = tuple(self._names.real(worker.hostname) for worker in workers)
-            with_events = [self._names.real(worker.hostname) for worker in workers if worker.task_events]
-        return Doctor(self.services, expected, frozenset(with_events), self._remedies)
+            expected = tuple(self._known(worker.hostname for worker in workers))
+            with_events = self._known(worker.hostname for worker in workers if worker.task_events)
+            unread = self.state.malformed
+        return Doctor(self.services, expected, frozenset(with_events), self._remedies, unread)
 
     def note_findings(self, n: int) -> None:
         """Note how much Doctor found, for the badge."""
@@ -201,7 +216,7 @@ class LiveSession:
                 return tasks.task_detail(detail, self.task_actions.offer(task_id), links)
         if self.services.is_foreign:
             return self.foreign.detail(task_id)
-        return tasks.task_by_events(self.state, self.seen, task_id)
+        return tasks.task_by_events(self.state, self.seen, task_id, self._mask)
 
     async def _remember(self) -> None:
         """Look now and then at messages whose arguments nobody else keeps."""

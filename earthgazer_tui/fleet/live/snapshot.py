@@ -205,7 +205,12 @@ def visible(snapshot: Snapshot) -> Snapshot:
         snapshot,
         taken_at=_EPOCH,
         queues=tuple(
-            replace(queue, history=queue.history[:1]) if len(set(queue.history)) < 2 else queue
+            replace(
+                queue,
+                # A line that is flat looks the same however long it was watched.
+                history=queue.history if len(set(queue.history)) > 1 else (),
+                change_rate=queue.change_rate if queue.depth else None,
+            )
             for queue in snapshot.queues
         ),
         counters=replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -20,7 +20,7 @@ from earthgazer_tui.fleet.live.filter_line import event_fields, read_filter
 from earthgazer_tui.fleet.live.observations import Observations
 from earthgazer_tui.fleet.live.records import KEPT_LONGER, TaskRecord
 from earthgazer_tui.fleet.live.snapshot import task_row
-from earthgazer_tui.fleet.models import RetryMode, RetryOffer, StateChange, TaskDetail, TaskRow
+from earthgazer_tui.fleet.models import RetryMode, RetryOffer, StateChange, TaskDetail, TaskLink, TaskRow
 
 FAILED_STATES = ("FAILURE", "REVOKED", "REJECTED")
 """States of the list of failures."""
@@ -44,8 +44,10 @@ def failed_by_events(
     return tuple(sorted(rows, key=lambda row: row.at, reverse=True)[:limit])
 
 
-def task_by_events(state: EventsState, seen: Observations, task_id: str) -> TaskDetail:
-    """Return what events told of a task.
+def task_by_events(
+    state: EventsState, seen: Observations, task_id: str, mask: Callable[[str], str] = str
+) -> TaskDetail:
+    """Return what events told of a task; ``mask`` hides secrets in its arguments.
 
     Raises:
         NotFoundError: they told nothing.
@@ -56,10 +58,10 @@ def task_by_events(state: EventsState, seen: Observations, task_id: str) -> Task
             raise NotFoundError(f"task {task_id} is not known: it ran before the console was started")
         return TaskDetail(
             row=task_row(task, seen),
-            args=task.args,
-            kwargs=task.kwargs,
+            args=mask(task.args),
+            kwargs=mask(task.kwargs),
             args_source="event (may be cut)",
-            is_redacted=False,
+            is_redacted=mask(task.kwargs) != task.kwargs,
             result=task.result,
             traceback=task.traceback,
             timeline=tuple(timeline_of(task)),
@@ -82,7 +84,7 @@ def show_task(session: Session, task_id: str) -> ExecutionDetail | None:
         return None
 
 
-def task_detail(detail: ExecutionDetail, offer: RetryOffer) -> TaskDetail:
+def task_detail(detail: ExecutionDetail, offer: RetryOffer, links: tuple[TaskLink, ...] = ()) -> TaskDetail:
     """Return a recorded task as shown."""
     return TaskDetail(
         row=execution_row(detail.execution),
@@ -106,6 +108,7 @@ def task_detail(detail: ExecutionDetail, offer: RetryOffer) -> TaskDetail:
         root_id=sanitise.optional(detail.root_id),
         group_id=sanitise.optional(detail.group_id),
         retry=offer,
+        links=links,
     )
 
 
@@ -127,6 +130,7 @@ def execution_row(execution: Execution) -> TaskRow:
         capture_id=execution.capture_id,
         run_id=sanitise.optional(execution.run_id),
         blocked_by=sanitise.optional(execution.blocked_by),
+        is_dismissed=execution.dismissed_at is not None,
     )
 
 

@@ -1,6 +1,15 @@
 """Frozen values that cross from the fleet to the views; every text in them is sanitised already."""
 
-from earthgazer_tui.fleet.models.action import ActionResult, Reply, RetryPlan, RetryPlanItem
+from earthgazer_tui.fleet.models.action import (
+    ActionResult,
+    Reply,
+    ResumePlan,
+    RetryCount,
+    RetryOrder,
+    RetryPlan,
+    RetryPlanItem,
+    RetryProgress,
+)
 from earthgazer_tui.fleet.models.capture import (
     ArtifactSummary,
     AssetSummary,
@@ -21,7 +30,18 @@ from earthgazer_tui.fleet.models.replay import ReplayPosition
 from earthgazer_tui.fleet.models.schedule import PeriodicTask
 from earthgazer_tui.fleet.models.session import QuitChoice, StartStep, StepState, WorkInProgress
 from earthgazer_tui.fleet.models.snapshot import Alert, Badges, Counters, Service, ServiceState, Snapshot
-from earthgazer_tui.fleet.models.task import RetryMode, RetryOffer, StateChange, TaskDetail, TaskRow
+from earthgazer_tui.fleet.models.task import (
+    ArgumentsReview,
+    EditableArguments,
+    FailureGroup,
+    FailureGroups,
+    RetryMode,
+    RetryOffer,
+    StateChange,
+    TaskDetail,
+    TaskLink,
+    TaskRow,
+)
 from earthgazer_tui.fleet.models.worker import Lever, RunningTask, Worker, WorkerState
 from earthgazer_tui.fleet.models.worker_facts import FactKind, FactRow, WorkerFact
 from earthgazer_tui.fleet.models.worker_order import (
@@ -42,6 +62,7 @@ __all__ = [
     "ActionResult",
     "AddConsumer",
     "Alert",
+    "ArgumentsReview",
     "ArtifactSummary",
     "AssetSummary",
     "Autoscale",
@@ -52,8 +73,11 @@ __all__ = [
     "CheckProgress",
     "Counters",
     "Diagnosis",
+    "EditableArguments",
     "FactKind",
     "FactRow",
+    "FailureGroup",
+    "FailureGroups",
     "Finding",
     "Freshness",
     "History",
@@ -80,10 +104,14 @@ __all__ = [
     "Reply",
     "Resize",
     "RestartPool",
+    "ResumePlan",
+    "RetryCount",
     "RetryMode",
     "RetryOffer",
+    "RetryOrder",
     "RetryPlan",
     "RetryPlanItem",
+    "RetryProgress",
     "RunDetail",
     "RunRow",
     "RunStep",
@@ -100,6 +128,7 @@ __all__ = [
     "StepState",
     "SwitchEvents",
     "TaskDetail",
+    "TaskLink",
     "TaskRow",
     "TimeSeries",
     "WorkInProgress",

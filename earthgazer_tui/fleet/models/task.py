@@ -39,6 +39,8 @@ class TaskRow:
     """Workflow run that it belongs to."""
     blocked_by: str | None = None
     """A chord's body that never ran: the header that failed."""
+    is_dismissed: bool = False
+    """Whether an operator took it from the list of failures."""
 
 
 class RetryMode(StrEnum):
@@ -76,6 +78,88 @@ class StateChange:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskLink:
+    """A task that has to do with another."""
+
+    kind: str
+    """``parent``, ``child``, ``next``, ``group``, ``copy``, …"""
+    task_id: str
+    """Its id."""
+    name: str
+    """Task name; empty where it isn't known."""
+    state: str
+    """Its state; FUTURE where it is yet to be published, empty where it isn't known."""
+    note: str = ""
+    """What else is to say; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Failures of one kind."""
+
+    key: str
+    """Names the kind."""
+    name: str
+    """Task name."""
+    error_type: str
+    """Exception class; may be empty."""
+    message: str
+    """Its message without what differs from one to the next."""
+    sample: str
+    """First line of the newest message, as it was."""
+    frame: str
+    """``file:function`` in the task's own code; may be empty."""
+    count: int
+    """How many there are."""
+    first_at: datetime | None
+    """When the oldest failed, aware UTC."""
+    last_at: datetime | None
+    """When the newest failed."""
+    task_ids: tuple[str, ...]
+    """All of them, the newest first."""
+    is_dead: bool
+    """Whether they are dead letters: they killed their processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroups:
+    """What was found."""
+
+    groups: tuple[FailureGroup, ...]
+    """The one that failed last comes first."""
+    is_cut: bool
+    """Whether there are failures that weren't looked at, or more groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class EditableArguments:
+    """The whole arguments of a task as text to change."""
+
+    task_id: str
+    """The task."""
+    name: str
+    """Task name."""
+    text: str
+    """``{"args": […], "kwargs": {…}}`` in JSON; what a terminal could not show is escaped in it."""
+    source: str
+    """Where they are from."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentsReview:
+    """What an edit of arguments comes to."""
+
+    problem: str
+    """What is wrong with the text; empty where it can be sent."""
+    line: int = 0
+    """Where, from 1; 0 where nothing is wrong."""
+    column: int = 0
+    """Likewise."""
+    difference: str = ""
+    """What it changes, as a unified diff; empty where nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskDetail:
     """Everything about one task."""
 
@@ -103,3 +187,5 @@ class TaskDetail:
     """Its group."""
     retry: RetryOffer
     """Whether and how it can be retried."""
+    links: tuple[TaskLink, ...] = ()
+    """Tasks before, after and beside it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from earthgazer_tui.fleet.models import ActionResult, RunDetail, RunRow
+from earthgazer_tui.fleet.models import ActionResult, ResumePlan, RunDetail, RunRow
 
 
 class RunsVerbs(Protocol):
@@ -19,3 +19,9 @@ class RunsVerbs(Protocol):
 
     async def cancel_run(self, run_id: str) -> ActionResult:
         """Revoke all unfinished steps of a run, those yet to be published included."""
+
+    async def plan_resume(self, run_id: str) -> ResumePlan:
+        """Return what a resume of a run would send where; nothing is changed."""
+
+    async def resume_run(self, run_id: str) -> ActionResult:
+        """Publish all that failed, was revoked or never ran of a run, and nothing that succeeded."""

@@ -10,7 +10,9 @@ from celery import Celery
 
 _broker = os.environ.get("FOREIGN_BROKER", "")
 # Only Redis serves as both.
-app = Celery("foreign", broker=_broker or None, backend=None if _broker.startswith("amqp") else _broker or None)
+app = Celery(
+    "foreign", broker=_broker or None, backend=None if _broker.startswith("amqp") else _broker or None
+)
 app.conf.update(
     task_send_sent_event=True,
     worker_send_task_events=os.environ.get("FOREIGN_EVENTS", "1") == "1",
