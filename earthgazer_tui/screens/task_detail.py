@@ -1,4 +1,4 @@
-"""One task: error and traceback, arguments and their source, timeline, retry."""
+"""One task: error, traceback and log, arguments and their source, timeline, retry."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class TaskDetailScreen(RetryingScreen):
         return () if self.detail is None else (self.detail.row,)
 
     def text_to_copy(self) -> str:
-        """Return name, id, arguments and traceback."""
+        """Return name, id, arguments, traceback and log."""
         return "" if self.detail is None else copied_text(self.detail)
 
     def action_next_part(self) -> None:

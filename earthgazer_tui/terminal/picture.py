@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.cells import cell_len
+from rich.cells import get_character_cell_size as _width
 from rich.color import ColorSystem
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Size
@@ -87,7 +87,8 @@ class Picture:
             if control or not text:
                 continue
             look, blank = self._looks.of(style)
-            cells = list(text) if text.isascii() else list(_cells(text))
+            is_simple = text.isascii() or all(_width(character) == 1 for character in set(text))
+            cells = list(text) if is_simple else list(_cells(text))
             end = min(width, x + len(cells))
             cells = cells[: end - x]
             texts[x:end] = cells
@@ -117,7 +118,7 @@ def _cells(text: str) -> Iterator[str]:
     """Yield the cells of a text; what has no width of its own belongs to the character before."""
     pending = ""
     for character in text:
-        width = cell_len(character)
+        width = _width(character)
         if width == 0:
             pending += character
             continue
@@ -131,7 +132,7 @@ def _cells(text: str) -> Iterator[str]:
 
 
 def _rest(cell: str) -> Sequence[str]:
-    return ("",) * (cell_len(cell[0]) - 1)
+    return ("",) * (_width(cell[0]) - 1)
 
 
 def _is_blank_in(blank: Look, look: Look) -> bool:

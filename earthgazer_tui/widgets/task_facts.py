@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from textual.content import Content
 
-from earthgazer_tui.fleet.models import RetryMode, RetryOffer, TaskDetail, TaskRow
+from earthgazer_tui.fleet.models import FailedTry, RetryMode, RetryOffer, StateChange, TaskDetail, TaskRow
 from earthgazer_tui.widgets.run_tree import STEP_SIGNS
 from earthgazer_tui.wording import span, utc
 
 MOST_SHOWN = 20_000
 """Characters of one text that are shown; ``y`` copies all of them."""
+EARLIER_SHOWN = 5
+"""Tries that failed before the last that are shown with traceback and log, the newest ones."""
+_EARLIER_LINES = 40
+"""Lines of the end of such a traceback."""
+_LOG_STYLES = {"WARNING": "$warning", "ERROR": "$error", "CRITICAL": "bold $error"}
+_LOG_LINE = re.compile(r"(\d\d:\d\d:\d\d) (\w+) (.*)")
 _ONE_LINE = 70
 """Characters up to which a literal stays on one line."""
 _RETRY_STYLES = {
@@ -86,13 +93,29 @@ def task_facts(detail: TaskDetail) -> Content:
 
 
 def task_error(detail: TaskDetail) -> Content:
-    """Return what a retry would do, the error in one line, and its traceback."""
+    """Return what a retry would do, the error in one line, its traceback, and what was logged before it."""
     row = detail.row
     lines = [retry_line(detail.retry), Content("")]
     if row.state == "FAILURE" or row.error_type or row.blocked_by:
         lines.append(Content.styled(error_text(row), "bold $error"))
     if detail.traceback:
         lines += [Content(""), _heading("Traceback"), traceback_lines(_cut(detail.traceback.rstrip()))]
+    if detail.log:
+        lines += [Content(""), _heading("Log", "last lines, UTC"), log_lines(detail.log)]
+    return Content("\n").join(lines)
+
+
+def log_lines(log: str) -> Content:
+    """Return what a task logged, its warnings and errors coloured."""
+    lines: list[Content] = []
+    for line in log.split("\n"):
+        parts = _LOG_LINE.fullmatch(line)
+        if parts is None:
+            lines.append(Content(f"  {line}"))
+            continue
+        at, level, message = parts.groups()
+        style = _LOG_STYLES.get(level, "$text-muted")
+        lines.append(Content.assemble((f"  {at} ", "$text-muted"), (level, style), Content(f" {message}")))
     return Content("\n").join(lines)
 
 
@@ -118,7 +141,8 @@ def copied_text(detail: TaskDetail) -> str:
     """Return what is worth pasting elsewhere: name, id, arguments and traceback."""
     row = detail.row
     parts = [f"{row.name} {row.task_id} {row.state}", f"args: {detail.args}", f"kwargs: {detail.kwargs}"]
-    return "\n".join([*parts, detail.traceback or error_text(row)])
+    log = ["log (last lines, UTC):", detail.log] if detail.log else []
+    return "\n".join([*parts, detail.traceback or error_text(row), *log])
 
 
 def _facts(detail: TaskDetail) -> Iterator[Content]:
@@ -148,14 +172,38 @@ def _facts(detail: TaskDetail) -> Iterator[Content]:
     yield Content("")
     yield _heading("Timeline (UTC)")
     for change in detail.timeline:
-        sign, word, style = STEP_SIGNS.get(change.state, ("?", change.state.lower(), "$warning"))
-        yield Content.assemble(
-            (f"  {utc(change.at, seconds=True)}  ", "$text-muted"),
-            (f"{sign} {word:<9}", style),
-            (f"attempt {change.attempt}  " if change.attempt > 1 else "", "$warning"),
-            (change.worker or "", "$text-muted"),
-            f"  {change.detail}" if change.detail else "",
-        )
+        yield _change_line(change)
+    if (hidden := len(detail.earlier) - EARLIER_SHOWN) > 0:
+        yield Content("")
+        more = f"{hidden} tries that failed before these: earthgazer tasks show {row.task_id}"
+        yield Content.styled(more, "$text-muted")
+    for failed in detail.earlier[-EARLIER_SHOWN:]:
+        yield Content("")
+        yield from _earlier(failed)
+
+
+def _earlier(failed: FailedTry) -> Iterator[Content]:
+    yield _heading("Earlier try")
+    yield _change_line(failed.change)
+    if failed.traceback:
+        kept = failed.traceback.rstrip().split("\n")
+        if len(kept) > _EARLIER_LINES:
+            yield Content.styled(f"  … {len(kept) - _EARLIER_LINES} lines before", "$text-muted")
+        yield traceback_lines(_cut("\n".join(kept[-_EARLIER_LINES:])))
+    if failed.log:
+        yield _heading("Log", "last lines, UTC")
+        yield log_lines(failed.log)
+
+
+def _change_line(change: StateChange) -> Content:
+    sign, word, style = STEP_SIGNS.get(change.state, ("?", change.state.lower(), "$warning"))
+    return Content.assemble(
+        (f"  {utc(change.at, seconds=True)}  ", "$text-muted"),
+        (f"{sign} {word:<9}", style),
+        (f"attempt {change.attempt}  " if change.attempt > 1 else "", "$warning"),
+        (change.worker or "", "$text-muted"),
+        f"  {change.detail}" if change.detail else "",
+    )
 
 
 def retry_line(offer: RetryOffer) -> Content:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
+import pyte
 import pytest
 from click.testing import CliRunner
 
@@ -90,11 +91,13 @@ class Terminal:
         )
         os.close(slave)
         self.output = b""
+        self._screen = pyte.Screen(80, 24)
+        self._stream = pyte.ByteStream(self._screen)
 
     def read_until(self, text: bytes) -> None:
-        """Read until the process has written a text."""
+        """Read until the process has written a text, in one go or where it leaves cells as they are."""
         deadline = monotonic() + DEADLINE_S
-        while text not in self.output:
+        while text not in self.output and text.decode() not in "\n".join(self._screen.display):
             assert monotonic() < deadline, self.output[-2000:]
             self._read(0.1)
 
@@ -124,6 +127,7 @@ class Terminal:
             if not chunk:
                 return
             self.output += chunk
+            self._stream.feed(chunk)
             wait_s = 0.0
 
 

@@ -8,16 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from earthgazer_core.db.session import Database
-from earthgazer_core.operations import bulk
-from earthgazer_core.operations.retry import Retried, Retrier
+from earthgazer_core.operations.bulk import BulkProgress, run_bulk
+from earthgazer_core.operations.bulk_plan import plan_bulk
+from earthgazer_core.operations.retry import Retrier
+from earthgazer_core.operations.retry_offer import Retried
+from earthgazer_core.operations.retry_rate import parse_rate
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.filter_line import read_filter
+from earthgazer_tui.fleet.live.retry_items import shown_item
 from earthgazer_tui.fleet.models import (
     ActionResult,
     RetryCount,
     RetryOrder,
     RetryPlan,
-    RetryPlanItem,
     RetryProgress,
 )
 
@@ -30,19 +33,10 @@ def plan(database: Database, retrier: Retrier, wanted: Sequence[str], matching: 
     Raises:
         FilterError: the line can't be read.
     """
-    found = bulk.plan_bulk(database, retrier, list(wanted) if matching is None else read_filter(matching))
+    found = plan_bulk(database, retrier, list(wanted) if matching is None else read_filter(matching))
     notes = [found.note, _FAILURES_ALONE if matching is not None and "state:" not in matching else ""]
     return RetryPlan(
-        items=tuple(
-            RetryPlanItem(
-                task_id=sanitise.name(item.task_id),
-                name=sanitise.name(item.name),
-                queue=sanitise.optional(item.queue),
-                mode=str(item.mode),
-                note=sanitise.line(item.note),
-            )
-            for item in found.items
-        ),
+        items=tuple(map(shown_item, found.items)),
         task_ids=tuple(task.task_id for task in found.tasks),
         counts=tuple(
             RetryCount(
@@ -65,17 +59,17 @@ def run(
     """Retry one task after the other."""
     last_refusal = ""
 
-    def tell(progress: bulk.BulkProgress) -> None:
+    def tell(progress: BulkProgress) -> None:
         nonlocal last_refusal
         if progress.last is not None and not isinstance(progress.last, Retried):
             last_refusal = sanitise.line(progress.last.note)
         report(RetryProgress(progress.total, progress.retried, progress.refused, last_refusal))
 
-    outcome = bulk.run_bulk(
+    outcome = run_bulk(
         database,
         retrier,
-        bulk.plan_bulk(database, retrier, order.task_ids, listed=0),
-        rate=bulk.parse_rate(order.rate) if order.rate else None,
+        plan_bulk(database, retrier, order.task_ids, listed=0),
+        rate=parse_rate(order.rate) if order.rate else None,
         copy=order.copy,
         stop=stop,
         progress=tell,
@@ -94,7 +88,7 @@ def run_copies(
     stop: threading.Event,
 ) -> ActionResult:
     """Send one copy after the other, where nothing was recorded."""
-    interval_s = bulk.parse_rate(order.rate).interval_s if order.rate else 0.0
+    interval_s = parse_rate(order.rate).interval_s if order.rate else 0.0
     started = time.monotonic()
     progress = RetryProgress(len(order.task_ids))
     for number, task_id in enumerate(order.task_ids):

@@ -14,6 +14,7 @@ from celery.app.defaults import DEFAULTS
 from celery.app.utils import find_app
 
 from earthgazer_core.errors import InvalidInputError
+from earthgazer_core.tls import verified
 from earthgazer_tui.fleet.live import sanitise
 
 SOCKET_OPTIONS = {"socket_connect_timeout": 3.0, "socket_timeout": 10.0, "socket_keepalive": True}
@@ -47,6 +48,8 @@ def fleet_app(broker_url: str | None, name: str | None, result_backend: str | No
             broker_url = broker_url or source.conf.broker_read_url
             result_backend = result_backend or source.conf.result_backend
     _put_variables_aside()
+    if broker_url and name is None:
+        broker_url = verified(broker_url)
     if not broker_url:
         raise InvalidInputError(f"--app {name}: it names no broker; give one with --broker")
     app.conf.update(conf)

@@ -6,6 +6,8 @@ from sqlalchemy.orm import Session
 
 from earthgazer_core.operations import runs as core
 from earthgazer_core.operations.filter import FilterError as CoreFilterError
+from earthgazer_core.operations.run_summary import RunSummary
+from earthgazer_core.operations.run_tree import RunStep as CoreRunStep
 from earthgazer_tui.fleet.errors import FilterError
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.models import RunDetail, RunRow, RunStep
@@ -33,7 +35,7 @@ def show_run(session: Session, run_id: str) -> RunDetail:
     return RunDetail(_row(found.row), tuple(_step(step) for step in found.steps))
 
 
-def _row(run: core.RunSummary) -> RunRow:
+def _row(run: RunSummary) -> RunRow:
     return RunRow(
         run_id=sanitise.name(run.run_id),
         name=sanitise.name(run.name),
@@ -49,7 +51,7 @@ def _row(run: core.RunSummary) -> RunRow:
     )
 
 
-def _step(step: core.RunStep) -> RunStep:
+def _step(step: CoreRunStep) -> RunStep:
     return RunStep(
         task_id=sanitise.name(step.task_id),
         name=sanitise.name(step.name),

@@ -17,7 +17,8 @@ from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.brokers import Broker
 from earthgazer_core.operations.queues.lever_broker import LeverBroker, lever_broker
 from earthgazer_core.settings import CelerySettings, DatabaseSettings, EarthGazerSettings, load_settings
-from earthgazer_core.stack.client import Lease, StackClient
+from earthgazer_core.stack.client import StackClient
+from earthgazer_core.stack.lease import Lease
 from earthgazer_core.stack.models import StartStep
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.fleet_app import SOCKET_OPTIONS, fleet_app, speaks_redis

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from earthgazer_core.operations.broker import RedisBroker
-from earthgazer_core.operations.bulk import LIMIT as MOST_AT_ONCE
+from earthgazer_core.operations.bulk_plan import LIMIT as MOST_AT_ONCE
 from earthgazer_core.operations.cancel import cancel_run
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.resume import Resumer
@@ -21,6 +21,7 @@ from earthgazer_tui.fleet.live.foreign_tasks import ForeignTasks
 from earthgazer_tui.fleet.live.observations import Observations
 from earthgazer_tui.fleet.live.records import TERMINAL
 from earthgazer_tui.fleet.live.replies import replies_of
+from earthgazer_tui.fleet.live.retry_items import shown_item
 from earthgazer_tui.fleet.live.services import Services
 from earthgazer_tui.fleet.live.tasks import failed_by_events
 from earthgazer_tui.fleet.models import (
@@ -30,7 +31,6 @@ from earthgazer_tui.fleet.models import (
     RetryOffer,
     RetryOrder,
     RetryPlan,
-    RetryPlanItem,
     RetryProgress,
 )
 from earthgazer_tui.fleet.models.task import RetryMode
@@ -132,16 +132,7 @@ class TaskActions:
         """Return what a resume of a run would send where."""
         plan = self._resumer().plan(run_id)
         return ResumePlan(
-            tuple(
-                RetryPlanItem(
-                    task_id=sanitise.name(item.task_id),
-                    name=sanitise.name(item.name),
-                    queue=sanitise.optional(item.queue),
-                    mode=str(item.mode),
-                    note=sanitise.line(item.note),
-                )
-                for item in plan.items
-            ),
+            tuple(map(shown_item, plan.items)),
             sanitise.line(plan.summary),
             sanitise.line(plan.refusal),
         )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from earthgazer_core.errors import NotFoundError as CoreNotFoundError
 from earthgazer_core.operations.executions import Execution, ExecutionDetail, show_execution
+from earthgazer_core.operations.executions import StateChange as RecordedChange
 from earthgazer_core.operations.filter import matcher
 from earthgazer_core.operations.search import search_executions
 from earthgazer_tui.fleet.errors import NotFoundError
@@ -20,7 +21,15 @@ from earthgazer_tui.fleet.live.filter_line import event_fields, read_filter
 from earthgazer_tui.fleet.live.observations import Observations
 from earthgazer_tui.fleet.live.records import KEPT_LONGER, TaskRecord
 from earthgazer_tui.fleet.live.snapshot import task_row
-from earthgazer_tui.fleet.models import RetryMode, RetryOffer, StateChange, TaskDetail, TaskLink, TaskRow
+from earthgazer_tui.fleet.models import (
+    FailedTry,
+    RetryMode,
+    RetryOffer,
+    StateChange,
+    TaskDetail,
+    TaskLink,
+    TaskRow,
+)
 
 FAILED_STATES = ("FAILURE", "REVOKED", "REJECTED")
 """States of the list of failures."""
@@ -94,22 +103,33 @@ def task_detail(detail: ExecutionDetail, offer: RetryOffer, links: tuple[TaskLin
         is_redacted=detail.is_redacted,
         result=_json(detail.result),
         traceback=sanitise.text(detail.traceback or ""),
-        timeline=tuple(
-            StateChange(
-                state=sanitise.name(change.state),
-                at=change.at,
-                worker=sanitise.optional(change.worker),
-                attempt=change.attempt,
-                detail=sanitise.url(change.line),
-            )
-            for change in detail.timeline
-        ),
+        timeline=tuple(map(_change, detail.timeline)),
         parent_id=sanitise.optional(detail.parent_id),
         root_id=sanitise.optional(detail.root_id),
         group_id=sanitise.optional(detail.group_id),
         retry=offer,
         links=links,
+        log=_log(detail.log or ""),
+        earlier=tuple(
+            FailedTry(_change(change), sanitise.text(change.traceback), _log(change.log))
+            for change in detail.earlier_tries
+            if change.traceback or change.log
+        ),
     )
+
+
+def _change(change: RecordedChange) -> StateChange:
+    return StateChange(
+        state=sanitise.name(change.state),
+        at=change.at,
+        worker=sanitise.optional(change.worker),
+        attempt=change.attempt,
+        detail=sanitise.url(change.line),
+    )
+
+
+def _log(text: str) -> str:
+    return sanitise.text(sanitise.without_credentials(text))
 
 
 def execution_row(execution: Execution) -> TaskRow:

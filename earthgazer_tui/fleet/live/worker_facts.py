@@ -10,7 +10,7 @@ from typing import Any
 from earthgazer_core.operations.controls.facts import registered_task
 from earthgazer_core.operations.controls.portrait import portrait
 from earthgazer_core.operations.mailbox import Answer
-from earthgazer_core.operations.workers import pool_name, pool_size
+from earthgazer_core.operations.pools import pool_name, pool_size
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.clock import moment, number
 from earthgazer_tui.fleet.live.controls import ANSWER_WITHIN_S, Controls

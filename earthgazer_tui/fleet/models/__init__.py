@@ -33,6 +33,7 @@ from earthgazer_tui.fleet.models.snapshot import Alert, Badges, Counters, Servic
 from earthgazer_tui.fleet.models.task import (
     ArgumentsReview,
     EditableArguments,
+    FailedTry,
     FailureGroup,
     FailureGroups,
     RetryMode,
@@ -76,6 +77,7 @@ __all__ = [
     "EditableArguments",
     "FactKind",
     "FactRow",
+    "FailedTry",
     "FailureGroup",
     "FailureGroups",
     "Finding",

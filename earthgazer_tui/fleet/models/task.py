@@ -78,6 +78,18 @@ class StateChange:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedTry:
+    """A try of a task that failed, before its last failure or before it succeeded."""
+
+    change: StateChange
+    """When and where it failed, and why in one line."""
+    traceback: str
+    """Several lines; may be empty."""
+    log: str
+    """What it logged last before; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskLink:
     """A task that has to do with another."""
 
@@ -189,3 +201,7 @@ class TaskDetail:
     """Whether and how it can be retried."""
     links: tuple[TaskLink, ...] = ()
     """Tasks before, after and beside it."""
+    log: str = ""
+    """What it logged last before its last failure; empty where nobody recorded it."""
+    earlier: tuple[FailedTry, ...] = ()
+    """Tries that failed before that, in time order."""

@@ -56,6 +56,29 @@ def test_a_failure_is_found_shown_and_retried(fleet: ForeignFleet) -> None:
 
 
 @pytest.mark.usefixtures("environment")
+def test_what_each_failed_try_logged_is_shown(fleet: ForeignFleet) -> None:
+    fleet.start_worker()
+    fleet.raise_flag("go")
+    task = fleet.app.tasks["steps.talk"].delay("evil\x1b[2J", "go")
+    fleet.until(task.id, "FAILURE")
+    shown = document("tasks", "show", task.id)
+    assert "INFO evil\x1b[2J 2 of try 0" in shown["log"]
+    assert invoke("tasks", "retry", task.id).exit_code == 0
+
+    def failed_again() -> Any:
+        shown = document("tasks", "show", task.id)
+        return shown if shown["attempt"] == 2 and shown["state"] == "FAILURE" else None
+
+    shown = eventually(failed_again, "a second failure")
+    logs = [change["detail"]["log"] for change in shown["timeline"] if change["state"] == "FAILURE"]
+    assert len(logs) == 2
+    assert shown["log"] == logs[1]
+    text = invoke("tasks", "show", task.id).output
+    assert "\x1b" not in text
+    assert text.count("log (last lines, UTC):") == text.count("raise LookupError(word)") == 2
+
+
+@pytest.mark.usefixtures("environment")
 def test_queues_and_workers_are_told(fleet: ForeignFleet) -> None:
     fleet.start_worker(concurrency=2)
     told = {queue["name"]: queue for queue in document("queues")}

@@ -10,6 +10,8 @@ import redis
 
 from earthgazer_core.errors import RefusedError
 from earthgazer_core.operations import workers
+from earthgazer_core.operations.controls.control import WorkerControl
+from earthgazer_core.operations.controls.counted_resize import resize_counted
 from earthgazer_core.operations.mailbox import Mailbox
 from tests.core.recorder.fleet import ForeignFleet, eventually
 
@@ -21,6 +23,12 @@ def mailbox(fleet: ForeignFleet) -> Iterator[Mailbox]:
     mailbox = Mailbox(fleet.app)
     yield mailbox
     mailbox.close()
+
+
+@pytest.fixture
+def control(fleet: ForeignFleet, mailbox: Mailbox) -> Iterator[WorkerControl]:
+    with WorkerControl(fleet.app, mailbox) as control:
+        yield control
 
 
 def test_an_answer_is_not_waited_for_twice(
@@ -62,40 +70,42 @@ def test_a_survey_tells_all_of_a_worker(fleet: ForeignFleet, mailbox: Mailbox) -
     fleet.until(task.id, "SUCCESS")
 
 
-def test_a_pool_is_resized_and_counted(fleet: ForeignFleet, mailbox: Mailbox) -> None:
+def test_a_pool_is_resized_and_counted(fleet: ForeignFleet, control: WorkerControl) -> None:
     fleet.start_worker(concurrency=1)
-    grown = workers.grow(mailbox, "one@test", 2)
+    grown = resize_counted(control, "one@test", 2)
     assert (grown.size_before, grown.size_after, grown.summary) == (1, 3, "one@test: 1 → 3 processes")
-    shrunk = workers.shrink(mailbox, "one@test", 1)
+    shrunk = resize_counted(control, "one@test", -1)
     assert (shrunk.size_before, shrunk.size_after) == (3, 2)
     with pytest.raises(RefusedError, match="never run them"):
-        workers.shrink(mailbox, "one@test", 2)
+        resize_counted(control, "one@test", -2)
 
 
 @pytest.mark.parametrize(
     ("pool", "reason"), [("solo", "own process"), ("threads", "can't resize a threads pool")]
 )
 def test_a_pool_that_cannot_be_resized_says_why(
-    fleet: ForeignFleet, mailbox: Mailbox, pool: str, reason: str
+    fleet: ForeignFleet, mailbox: Mailbox, control: WorkerControl, pool: str, reason: str
 ) -> None:
     fleet.start_worker(pool=pool)
     with pytest.raises(RefusedError, match=reason):
-        workers.grow(mailbox, "one@test")
+        resize_counted(control, "one@test", 1)
     [report] = workers.survey(mailbox, ["one@test"], timeout_s=5)
     assert reason in report.resize_refusal
 
 
-def test_an_autoscaled_pool_refers_to_its_range(fleet: ForeignFleet, mailbox: Mailbox) -> None:
+def test_an_autoscaled_pool_refers_to_its_range(
+    fleet: ForeignFleet, mailbox: Mailbox, control: WorkerControl
+) -> None:
     fleet.start_worker(options=("--autoscale", "3,1"))
     with pytest.raises(RefusedError, match="scales itself"):
-        workers.grow(mailbox, "one@test")
+        resize_counted(control, "one@test", 1)
     [report] = workers.survey(mailbox, ["one@test"], timeout_s=5)
     assert report.autoscale == (1, 3)
 
 
-def test_nobody_there_is_said(mailbox: Mailbox) -> None:
-    with pytest.raises(RefusedError, match="did not answer"):
-        workers.grow(mailbox, "ghost@test")
+def test_nobody_there_is_said(mailbox: Mailbox, control: WorkerControl) -> None:
+    with pytest.raises(RefusedError, match="ghost@test: no answer"):
+        resize_counted(control, "ghost@test", 1)
     assert workers.survey(mailbox, timeout_s=0.2) == ()
 
 

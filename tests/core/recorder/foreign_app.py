@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery, Task, group
+from celery.utils.log import get_task_logger
 from pydantic import SecretStr
 
 from earthgazer_core import recorder
@@ -128,6 +130,27 @@ def _add_tasks(app: Celery, directory: Path) -> None:
         while not (directory / flag).exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         return flag
+
+    @app.task(name="steps.talk", shared=False, bind=True, max_retries=1)
+    def talk(self: Task[..., Any], word: str, flag: str, lines: int = 3, ends: str = "badly") -> str:
+        logger = get_task_logger("steps")
+        journal(directory, f"talk {word}")
+        deadline = time.monotonic() + 20
+        for number in range(lines):
+            logger.info("%s %d of try %d", word, number, self.request.retries)
+            while number == 0 and not (directory / flag).exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+        logger.debug("%s whispered", word)
+        logging.getLogger("library").warning("%s of a library, password='horse-battery'", word)
+        try:
+            raise KeyError(word)
+        except KeyError:
+            logger.exception("could not %s", word)
+        if ends == "well":
+            return word
+        if ends == "later" and not self.request.retries:
+            raise self.retry(exc=ConnectionError(word), countdown=0.05)
+        raise LookupError(word)
 
     @app.task(name="steps.die", shared=False, bind=True)
     def die(self: Task[..., Any], flag: str) -> str:

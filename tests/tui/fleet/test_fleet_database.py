@@ -86,7 +86,7 @@ async def test_a_database_without_our_tables_is_told(broker_url: str, database_u
 
 async def test_an_empty_sandbox_says_what_to_press(fleet: LiveFleet) -> None:
     snapshot = await until(fleet, lambda s: s.first_steps)
-    assert "press D" in snapshot.first_steps
+    assert "press {fleet.discover-and-process|D}" in snapshot.first_steps
 
 
 async def test_failures_are_listed_shown_and_dismissed(fleet: LiveFleet, database: Database) -> None:

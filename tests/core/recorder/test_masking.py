@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earthgazer_core.recording.masking import TextMask
+from earthgazer_core.recorder.masking import TextMask
 
 mask = TextMask(["password", "token"])
 
