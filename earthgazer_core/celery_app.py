@@ -187,6 +187,11 @@ def configuration(settings: EarthGazerSettings) -> dict[str, Any]:
                 "schedule": crontab(minute="23", hour="3"),
                 "options": {"expires": 3600},
             },
+            "prune-history": {
+                "task": "earthgazer.maintenance.prune_history",
+                "schedule": crontab(minute="41"),
+                "options": {"expires": 3000},
+            },
             # what is late waits for the next time: both look at the fleet as it is then
             "reconcile-lost-messages": {
                 "task": "earthgazer.maintenance.reconcile",

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 
 from earthgazer_core.errors import InvalidInputError
+from earthgazer_core.tls import verified
 
 
 class _Group(BaseModel):
@@ -85,6 +94,11 @@ class CelerySettings(_Group):
     """Automatic retries of a transient fault."""
     retry_backoff_s: float = Field(default=2.0, gt=0)
     """First delay; doubled each time, with jitter, up to ten minutes."""
+
+    @field_validator("broker_url", "result_backend")
+    @classmethod
+    def _verify_servers(cls, url: SecretStr | None) -> SecretStr | None:
+        return None if url is None else SecretStr(verified(url.get_secret_value()))
 
     @property
     def is_configured(self) -> bool:
@@ -166,6 +180,29 @@ class RecorderSettings(_Group):
     """Fernet key that seals messages with hidden arguments; without one those can't be replayed."""
 
 
+class RetentionSettings(_Group):
+    """How long history is kept; unfinished runs and failures that nobody dismissed stay for ever."""
+
+    successes_days: int = Field(default=30, ge=1)
+    """Runs that came to a good end, with their executions."""
+    failures_days: int = Field(default=365, ge=1)
+    """Runs in which a task failed or was revoked; at least as long as the others."""
+    details_days: int = Field(default=14, ge=1)
+    """Messages, timelines and chord parts of runs that came to a good end."""
+    audit_days: int = Field(default=730, ge=1)
+    """What operators did."""
+    batch_rows: int = Field(default=1000, ge=1, le=20_000)
+    """Rows of one transaction, more or less: a run goes as a whole."""
+    statement_timeout_s: int = Field(default=10, ge=1)
+    """A statement that takes longer is given up until the next time."""
+
+    @model_validator(mode="after")
+    def _failures_are_kept_longest(self) -> Self:
+        if self.failures_days < self.successes_days:
+            raise ValueError("failures_days has to be at least successes_days: failures are kept longest")
+        return self
+
+
 class EarthGazerSettings(BaseSettings):
     """All settings of EarthGazer."""
 
@@ -179,6 +216,7 @@ class EarthGazerSettings(BaseSettings):
     storage: Annotated[StorageSettings, Field(default_factory=StorageSettings)]
     catalog: Annotated[CatalogSettings, Field(default_factory=CatalogSettings)]
     recorder: Annotated[RecorderSettings, Field(default_factory=RecorderSettings)]
+    retention: Annotated[RetentionSettings, Field(default_factory=RetentionSettings)]
 
 
 def load_settings(env_file: Path | None = Path(".env")) -> EarthGazerSettings:

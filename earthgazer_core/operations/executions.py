@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from earthgazer_core.db.tables import TaskExecutionRow, TaskMessageRow, TaskStateChangeRow
 from earthgazer_core.errors import NotFoundError
+from earthgazer_core.recorder.log_tail import LOG
 from earthgazer_core.recorder.message import parse_json_body
 
 
@@ -87,7 +88,7 @@ class StateChange:
     attempt: int
     """Attempt that it belongs to."""
     detail: dict[str, Any] | None
-    """What came with it: error, run time."""
+    """What came with it: error, traceback, log, run time."""
 
     @property
     def line(self) -> str:
@@ -96,7 +97,23 @@ class StateChange:
         if detail.get("error_type"):
             message = str(detail.get("error_message") or "").strip().splitlines()
             return f"{detail['error_type']}: {message[0]}" if message else str(detail["error_type"])
-        return ", ".join(f"{name} {value}" for name, value in detail.items() if name != "traceback")
+        long = ("traceback", LOG)
+        return ", ".join(f"{name} {value}" for name, value in detail.items() if name not in long)
+
+    @property
+    def is_failed_try(self) -> bool:
+        """Whether a try of the task ended here with an error."""
+        return bool((self.detail or {}).get("error_type"))
+
+    @property
+    def traceback(self) -> str:
+        """The traceback of that error; empty where there is none."""
+        return str((self.detail or {}).get("traceback") or "")
+
+    @property
+    def log(self) -> str:
+        """What the task logged before it; empty where nothing was."""
+        return str((self.detail or {}).get(LOG) or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +134,8 @@ class ExecutionDetail:
     """The result; None where there is none."""
     traceback: str | None
     """Traceback of its last failure."""
+    log: str | None
+    """What it logged last before that failure."""
     timeline: tuple[StateChange, ...]
     """In time order."""
     parent_id: str | None
@@ -125,6 +144,12 @@ class ExecutionDetail:
     """The first task of its chain."""
     group_id: str | None
     """Its group."""
+
+    @property
+    def earlier_tries(self) -> tuple[StateChange, ...]:
+        """The tries that failed before the last failure; all that failed where it is over that."""
+        failed = tuple(change for change in self.timeline if change.is_failed_try)
+        return failed[:-1] if self.execution.error_type else failed
 
 
 def list_executions(
@@ -156,7 +181,9 @@ def list_executions(
     newest = (
         TaskExecutionRow.finished_at if set(states) == {"FAILURE"} else TaskExecutionRow.updated_at
     ).desc()
-    query = select(TaskExecutionRow).order_by(newest).limit(limit)
+    # They are long, and no list shows them.
+    long = defer(TaskExecutionRow.result), defer(TaskExecutionRow.traceback)
+    query = select(TaskExecutionRow).options(*long).order_by(newest).limit(limit)
     if states:
         query = query.where(TaskExecutionRow.state.in_(states))
     if since is not None:
@@ -198,6 +225,11 @@ def show_execution(session: Session, task_id: str) -> ExecutionDetail:
         .where(TaskStateChangeRow.task_id == task_id)
         .order_by(TaskStateChangeRow.at, TaskStateChangeRow.id)
     )
+    timeline = tuple(
+        StateChange(change.state, change.at, change.worker, change.attempt, change.detail)
+        for change in changes
+    )
+    logs = [change.log for change in timeline if change.is_failed_try]
     return ExecutionDetail(
         execution=execution_of(row),
         args=args,
@@ -206,10 +238,8 @@ def show_execution(session: Session, task_id: str) -> ExecutionDetail:
         is_redacted=row.is_redacted,
         result=row.result,
         traceback=row.traceback,
-        timeline=tuple(
-            StateChange(change.state, change.at, change.worker, change.attempt, change.detail)
-            for change in changes
-        ),
+        log=logs[-1] or None if logs and row.error_type else None,
+        timeline=timeline,
         parent_id=row.parent_id,
         root_id=row.root_id,
         group_id=row.group_id,

@@ -50,20 +50,31 @@ class Describer:
         name = headers["task"]
         args, kwargs, embed = body
         payload = payload or serialise(self._app, name, body)
-        args_repr, kwargs_repr = headers.get("argsrepr"), headers.get("kwargsrepr")
+        args_repr, kwargs_repr = (
+            text if isinstance(text := headers.get(key), str) else None for key in ("argsrepr", "kwargsrepr")
+        )
         if headers.get("is_redacted"):
             # Masked by the publisher already.
             return Arguments(args_repr or "", kwargs_repr or "", True, True, payload)
-        mentions = self._redactor.mentions_secret(payload[2].decode("utf-8", "replace"))
+        text = payload[2].decode("utf-8", "replace")
+        # The password of a URL is one whatever its argument is called.
+        mentions = self._redactor.mentions_secret(text) or "://" in text
         hides_args = args_repr is not None and not self._is_repr(args_repr, args)
         hides_kwargs = kwargs_repr is not None and not self._is_repr(kwargs_repr, kwargs)
         is_redacted = hides_args or hides_kwargs
         if mentions or self._redactor.hides_position(name, len(args)):
             masked_args, masked_kwargs, hidden = self._redactor.mask_call(name, args, kwargs)
-            if hidden:
+            shown_args, shown_kwargs = map(self._redactor.mask_value, (masked_args, masked_kwargs))
+            if hidden or shown_args is not masked_args or shown_kwargs is not masked_kwargs:
                 is_redacted = True
+                masked_args, masked_kwargs = shown_args, shown_kwargs
                 args_repr = args_repr if hides_args else self._repr(masked_args)
                 kwargs_repr = kwargs_repr if hides_kwargs else self._repr(masked_kwargs)
+        # An author's own words, or those of a publisher that cut them, may repeat what is hidden.
+        args_repr, kwargs_repr = (
+            self._redactor.mask_text(text) if isinstance(text, str) else None
+            for text in (args_repr, kwargs_repr)
+        )
         follows = embed and any(embed.get(key) for key in ("chain", "chord", "callbacks", "errbacks"))
         must_seal = is_redacted or bool(follows and self._redactor.must_seal(embed))
         return Arguments(
@@ -84,6 +95,14 @@ class Describer:
             return by_name
         # The author hid the arguments behind a text of their own, without saying which.
         return (*texts_in(args), *texts_in(kwargs))
+
+    def shown_text(self, text: str) -> str:
+        """Return a text that a task left, an error say, without the values of listed names."""
+        return self._redactor.mask_text(text)
+
+    def shown_result(self, result: Any) -> Any:
+        """Return a result without the values of listed names; itself where there are none."""
+        return self._redactor.mask_value(result)
 
     def capture_id(self, name: str, args: Any, kwargs: Any) -> int | None:
         """Return the capture that a task works on, where its arguments say so."""

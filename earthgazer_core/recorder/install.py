@@ -14,6 +14,7 @@ from celery import Celery, current_task, signals
 from earthgazer_core.recorder import scope
 from earthgazer_core.recorder.chords import ChordRecorder
 from earthgazer_core.recorder.describe import Describer
+from earthgazer_core.recorder.log_tail import LogTail
 from earthgazer_core.recorder.message import Seal
 from earthgazer_core.recorder.publisher import PublishRecorder
 from earthgazer_core.recorder.redaction import Redactor
@@ -42,7 +43,8 @@ class Recorder:
             self.spool,
             settings.flush_interval_s,
         )
-        self._work = WorkRecorder(app, self.writer, describer, ChordRecorder(app, seal))
+        self._log_tail = LogTail()
+        self._work = WorkRecorder(app, self.writer, describer, ChordRecorder(app, seal), self._log_tail)
         publish = PublishRecorder(self.writer, describer, redactor)
         self._receivers: list[tuple[Any, Callable[..., None]]] = [
             (signals.before_task_publish, publish.before),
@@ -77,6 +79,7 @@ class Recorder:
             signal.disconnect(receiver)
         scope.listeners.remove(self._run_began)
         atexit.unregister(self.writer.close)
+        self._log_tail.detach()
         self.writer.close()
 
     def note_progress(self, task_id: str, percent: float, stage: str) -> None:

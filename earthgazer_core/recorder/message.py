@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import Celery
 from cryptography.fernet import Fernet, InvalidToken
+from kombu.exceptions import SerializationError
 from kombu.serialization import dumps, loads
 
 from earthgazer_core.errors import InvalidInputError, RefusedError
@@ -68,7 +69,10 @@ def parse_json_body(content_type: str, content_encoding: str, body: bytes) -> Bo
     """Return the parts of a JSON body; None for any other type, which is never decoded here."""
     if content_type != "application/json":
         return None
-    parts = loads(body, content_type, content_encoding, accept={"application/json"})
+    try:
+        parts = loads(body, content_type, content_encoding, accept={"application/json"})
+    except (SerializationError, RecursionError):
+        return None
     if not isinstance(parts, list) or len(parts) != 3 or not isinstance(parts[2], dict):
         return None
     return parts[0], parts[1], parts[2]

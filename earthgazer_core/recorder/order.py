@@ -33,6 +33,8 @@ _RANKS = {
 
 UNFINISHED = ("PENDING", "RECEIVED", "STARTED", PROGRESS, "RETRY", "REJECTED")
 """States of a task that something is still to come of."""
+SUCCEEDED = ("SUCCESS", "IGNORED")
+"""States of a task that is done, so that nobody runs it again."""
 FAILED = ("FAILURE", "REVOKED")
 """States of a task that ended without doing its work."""
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from celery import Celery
 
-MASK = "***"
+from earthgazer_core.recorder import masking
+
+MASK = masking.MASK
 """Stands for a hidden value."""
 
 _SHORTEST_SECRET = 4
@@ -21,6 +23,9 @@ class Redactor:
 
     def __init__(self, app: Celery, names: Iterable[str]) -> None:
         self._app = app
+        names = tuple(names)
+        self.mask_text = masking.TextMask(names)
+        """Hides in a text the values of such names."""
         words = [re.escape(name.lower()) for name in names if name]
         self._secret = re.compile("|".join(words), re.IGNORECASE) if words else None
         self._parameters: dict[str, tuple[str, ...]] = {}
@@ -60,6 +65,23 @@ class Redactor:
             for index, value in enumerate(args)
         ]
         return masked, self._mask(kwargs, found, 0), tuple(found)
+
+    def mask_value(self, value: Any, depth: int = 0) -> Any:
+        """Return a value, a result say, with what such names stand for masked; itself where nothing is."""
+        if depth > _DEEPEST:
+            return value
+        if isinstance(value, str):
+            return self.mask_text(value)
+        if isinstance(value, Mapping):
+            masked: Any = {
+                key: MASK if self.is_secret(key) else self.mask_value(item, depth + 1)
+                for key, item in value.items()
+            }
+            return value if masked == value else masked
+        if isinstance(value, list | tuple):
+            masked = [self.mask_value(item, depth + 1) for item in value]
+            return value if masked == list(value) else masked
+        return value
 
     def must_seal(self, embed: Any) -> bool:
         """Whether signatures that a message carries hold arguments that are to be hidden."""

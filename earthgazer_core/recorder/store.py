@@ -47,7 +47,7 @@ def _execution_assignments() -> str:
     lines.append(f"dismissed_at = case when {_LATER} then null else t.dismissed_at end")
     by_generation = (
         "{0} = case when {later} then {later_value} when {same} and {newer} then {newer_value}"
-        " when {same} then coalesce(t.{0}, excluded.{0}) else t.{0} end"
+        " when {same} then {older_value} else t.{0} end"
     )
     for name in PASSING:
         lines.append(
@@ -58,6 +58,7 @@ def _execution_assignments() -> str:
                 newer=_NEWER,
                 later_value=f"excluded.{name}",
                 newer_value=f"coalesce(excluded.{name}, t.{name})",
+                older_value=f"coalesce(t.{name}, excluded.{name})",
             )
         )
     for name in ERROR:
@@ -70,6 +71,8 @@ def _execution_assignments() -> str:
                 newer=_NEWER,
                 later_value=f"case when excluded.state = 'RETRY' then {kept} else excluded.{name} end",
                 newer_value=f"case when excluded.state = 'SUCCESS' then null else {kept} end",
+                # The process that retried may write after the one that succeeded.
+                older_value=f"case when t.state <> 'SUCCESS' then coalesce(t.{name}, excluded.{name}) end",
             )
         )
     return ", ".join(lines)

@@ -17,6 +17,7 @@ from earthgazer_core.recorder.chords import ChordRecorder
 from earthgazer_core.recorder.describe import BEFORE_ALL, Describer, change_row, state_row
 from earthgazer_core.recorder.graph import chord_slots, first_steps
 from earthgazer_core.recorder.kills import BEGUN_BEFORE, has_begun_before
+from earthgazer_core.recorder.log_tail import LOG, LogTail
 from earthgazer_core.recorder.message import serialise
 from earthgazer_core.recorder.order import BLOCKED_ORDER, PROGRESS, REPLACED
 from earthgazer_core.recorder.redaction import MASK, without_secrets
@@ -39,9 +40,12 @@ _EMBED = ("callbacks", "errbacks", "chain", "chord")
 class WorkRecorder:
     """Handlers of the worker's signals, in its parent and in its pool's processes."""
 
-    def __init__(self, app: Celery, writer: Writer, describer: Describer, chords: ChordRecorder) -> None:
+    def __init__(
+        self, app: Celery, writer: Writer, describer: Describer, chords: ChordRecorder, log_tail: LogTail
+    ) -> None:
         self._app = app
         self._chords = chords
+        self._log_tail = log_tail
         self._writer = writer
         self._describer = describer
         self._held: WeakValueDictionary[str, Any] = WeakValueDictionary()
@@ -88,6 +92,7 @@ class WorkRecorder:
             detail[BEGUN_BEFORE] = True
         change = change_row(_headers(request), "STARTED", at, request.hostname, detail or None)
         self._writer.add([("executions", row), ("changes", change)])
+        self._log_tail.begin(request.id)
 
     def succeeded(
         self, sender: Any = None, result: Any = None, runtime: float | None = None, **_: Any
@@ -99,6 +104,7 @@ class WorkRecorder:
         at = datetime.now(UTC)
         headers = _headers(request)
         hidden = self._describer.hidden_texts(headers, request.args, request.kwargs)
+        shown = self._describer.shown_result(result)
         row = {
             "task_id": request.id,
             "name": headers["task"],
@@ -106,21 +112,24 @@ class WorkRecorder:
             "worker": request.hostname,
             "finished_at": at,
             "runtime_s": runtime,
-            "result": _result(result, hidden),
+            "result": _result(shown, hidden),
         }
         detail = None if runtime is None else {"runtime_s": round(runtime, 6)}
         self._writer.add(
             [
                 ("executions", row),
                 ("changes", change_row(headers, "SUCCESS", at, request.hostname, detail)),
-                *self._chords.part(request, result, at, must_seal=bool(hidden)),
+                *self._chords.part(request, result, at, must_seal=bool(hidden) or shown is not result),
                 *self._chords.seen(request, at),
             ]
         )
 
     def ended(self, task: Any = None, state: Any = None, retval: Any = None, **_: Any) -> None:
         """Record the ends that have no signal of their own."""
-        if state not in ("IGNORED", "REJECTED") or not self._is_ours(task) or task.request.is_eager:
+        if not self._is_ours(task) or task.request.is_eager:
+            return
+        self._log_tail.end(task.request.id)
+        if state not in ("IGNORED", "REJECTED"):
             return
         # Celery says that a task replaced itself by the words of the exception alone.
         is_replaced = state == "IGNORED" and "Replaced by" in str(retval)
@@ -146,8 +155,9 @@ class WorkRecorder:
         error = self._error(getattr(reason, "exc", None) or reason, einfo, request)
         row = {"task_id": headers["id"], "name": headers["task"], **state_row(headers, "RETRY", at),
                "worker": request.hostname, **error}  # fmt: skip
+        detail = error | self._log(request)
         self._writer.add(
-            [("executions", row), ("changes", change_row(headers, "RETRY", at, request.hostname, error))]
+            [("executions", row), ("changes", change_row(headers, "RETRY", at, request.hostname, detail))]
         )
 
     def failed(
@@ -245,7 +255,7 @@ class WorkRecorder:
         properties = {name: request.get(name) for name in ("correlation_id", "reply_to")} | place
         records: list[Record] = [
             ("messages", self._describer.message(headers, properties, arguments, BEFORE_ALL)),
-            ("changes", change_row(headers, state, at, request.hostname, error)),
+            ("changes", change_row(headers, state, at, request.hostname, error | self._log(request))),
             ("executions", row),
         ]
         records += [("executions", body) for body in _blocked(headers, embed, at)]
@@ -296,10 +306,19 @@ class WorkRecorder:
             text = "".join(tracebacks.format_exception(exception))
         return {
             "error_type": type(exception).__name__,
-            "error_message": without_secrets(_text(exception), hidden)[:_LONGEST_MESSAGE],
+            "error_message": self._shown(_text(exception), hidden)[:_LONGEST_MESSAGE],
             # The end of a traceback says most.
-            "traceback": without_secrets(str(text), hidden)[-_LONGEST_TRACEBACK:] or None,
+            "traceback": self._shown(str(text), hidden)[-_LONGEST_TRACEBACK:] or None,
         }
+
+    def _log(self, request: Any) -> Row:
+        """Return what the task logged before it failed, for the change of its state alone."""
+        hidden = self._describer.hidden_texts(_headers(request), request.args, request.kwargs)
+        text = self._log_tail.excerpt(request.id, hidden, self._describer.shown_text)
+        return {} if text is None else {LOG: text}
+
+    def _shown(self, text: str, hidden: tuple[str, ...]) -> str:
+        return self._describer.shown_text(without_secrets(text, hidden))
 
     def _is_ours(self, task: Any) -> bool:
         return task is not None and task.app is self._app

@@ -17,8 +17,9 @@ from earthgazer_core.domain.mission import Mission
 from earthgazer_core.domain.mission import mission as mission_named
 from earthgazer_core.errors import InvalidInputError, NotFoundError, RasterError
 from earthgazer_core.raster.dataset import gdal_environment, open_dataset, read_window
-from earthgazer_core.raster.radiometry import baseline_from_product_id, decide
+from earthgazer_core.raster.radiometry import baseline_from_product_id
 from earthgazer_core.storage import sha256_of
+from earthgazer_core.tasks.inputs import radiometry_of
 
 _SENTINEL2_PRODUCT = re.compile(r"S2[A-D]_MSI(?P<level>L1C|L2A)_\d{8}T\d{6}_N\d{4}_R\d{3}_T\w{5}_\d{8}T\d{6}")
 _LANDSAT_PRODUCT = re.compile(
@@ -94,7 +95,8 @@ def capture_of_files(
     )
     for asset in assets:
         if asset.band != its_mission.mask_band:
-            _check_radiometry(capture, asset)
+            # It raises where nobody can tell how the numbers are to be read.
+            radiometry_of(capture, asset)
     return capture
 
 
@@ -175,18 +177,3 @@ def _tile(told: str | None) -> str | None:
 def _wrs(told: str | None, part: str) -> int | None:
     found = _LANDSAT_PRODUCT.search(told) if told else None
     return int(found[part]) if found else None
-
-
-def _check_radiometry(capture: Capture, asset: Asset) -> None:
-    decide(
-        mission=capture.mission,
-        level=capture.level,
-        processing_baseline=capture.processing_baseline,
-        sensing_time=capture.sensing_time,
-        collection=capture.collection,
-        offset_already_applied=capture.offset_already_applied,
-        asset_scale=asset.scale,
-        asset_offset=asset.offset,
-        asset_nodata=asset.nodata,
-        product_id=capture.product_id,
-    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from earthgazer_core.db.tables import AssetRow, CaptureRow
+from earthgazer_core.domain.capture import Asset, Capture
 from earthgazer_core.domain.mission import Mission, mission
 from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.raster.radiometry import decide
@@ -99,7 +100,7 @@ def inputs_for(capture: CaptureRow, bands: Sequence[str]) -> list[Input]:
     return chosen
 
 
-def radiometry_of(capture: CaptureRow, asset: AssetRow) -> RadiometryDecision:
+def radiometry_of(capture: CaptureRow | Capture, asset: AssetRow | Asset) -> RadiometryDecision:
     """Return how the numbers of one band become reflectance.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The tasks that tidy up: work files, messages that were lost, queues that were paused."""
+"""The tasks that tidy up: work files, old history, messages that were lost, queues that were paused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TypedDict
+from dataclasses import asdict
+from typing import Any, TypedDict
 
 from celery import shared_task
 from celery.utils.log import get_task_logger
@@ -17,6 +18,7 @@ from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.queues.lever_broker import LeverBroker, lever_broker
 from earthgazer_core.operations.queues.pause import enforce
 from earthgazer_core.operations.reconcile import reconcile
+from earthgazer_core.operations.retention import prune
 from earthgazer_core.tasks.base import EarthGazerTask
 
 logger = get_task_logger(__name__)
@@ -48,6 +50,18 @@ def sweep_work_files_task(self: EarthGazerTask, older_than_s: float | None = Non
     for path in old:
         shutil.rmtree(path, ignore_errors=True)
     return len(old)
+
+
+@shared_task(bind=True, base=EarthGazerTask, name="earthgazer.maintenance.prune_history")
+def prune_history_task(self: EarthGazerTask) -> dict[str, Any]:
+    """Delete history that is older than the settings say and return what was deleted, by table.
+
+    It ends halfway to its soft time limit: what is left comes the next time.
+    """
+    longest_s = self.settings.celery.task_soft_time_limit_s / 2
+    done = prune(self.resources.database, self.settings.retention, longest_s=longest_s)
+    logger.info("history: %s", done.summary)
+    return asdict(done)
 
 
 @shared_task(bind=True, base=EarthGazerTask, name="earthgazer.maintenance.reconcile")

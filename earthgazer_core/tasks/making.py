@@ -8,7 +8,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -62,6 +62,8 @@ class Order:
     """Whether it is made again though it is there."""
     task_id: str | None
     """Task that makes it."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Further choices that decide about the file, JSON values; only those that are not the usual."""
 
 
 def make_once(resources: Resources, order: Order, maker: Maker, progress: ProgressSink) -> ArtifactRow:
@@ -120,7 +122,11 @@ def _key(capture: CaptureRow, order: Order, inputs: Sequence[Input]) -> str:
             "product": [capture.mission, capture.product_id],
             "bands": {one.asset.band: one.described() for one in inputs},
         },
-        {"bands": list(order.bands), "bbox": list(order.bbox.as_tuple()) if order.bbox else None},
+        {
+            "bands": list(order.bands),
+            "bbox": list(order.bbox.as_tuple()) if order.bbox else None,
+            **order.options,
+        },
     )
 
 

@@ -46,12 +46,14 @@ def compute_ndvi_task(
     bands: Sequence[str] | None = None,
     bounds: Bounds | None = None,
     force: bool = False,
+    stored: str = "float32",
 ) -> str:
     """Make the NDVI of a capture, with statistics and histogram, and return its path (its URI if remote).
 
-    Red and near infrared are enough. A scene without a clear pixel is an outcome, not an error.
+    Red and near infrared are enough. A scene without a clear pixel is an outcome, not an error. Stored as
+    ``int16`` in steps of 0.0001, with zstd, it takes a third of the room and less time.
     """
-    return _make_index(self, "ndvi", capture_id, bands, bounds, force)
+    return _make_index(self, "ndvi", capture_id, bands, bounds, force, stored)
 
 
 @shared_task(bind=True, base=EarthGazerTask, name="earthgazer.cpu.compute_index")
@@ -61,9 +63,10 @@ def compute_index_task(
     index: str,
     bounds: Bounds | None = None,
     force: bool = False,
+    stored: str = "float32",
 ) -> str:
     """Make a spectral index of a capture by its name and return its path (its URI if remote)."""
-    return _make_index(self, index, capture_id, None, bounds, force)
+    return _make_index(self, index, capture_id, None, bounds, force, stored)
 
 
 @shared_task(bind=True, base=EarthGazerTask, name="earthgazer.cpu.generate_rgb")
@@ -137,6 +140,7 @@ def _make_index(
     bands: Sequence[str] | None,
     bounds: Bounds | None,
     force: bool,
+    stored: str,
 ) -> str:
     from earthgazer_core.raster.indices import index_named
     from earthgazer_core.raster.products import make_index
@@ -157,9 +161,11 @@ def _make_index(
         bbox_of(bounds),
         force,
         task.request.id,
+        # What is usual is not named, so that its artifacts are found under the keys they have.
+        {} if stored == "float32" else {"stored": stored, "compression": "ZSTD"},
     )
-    made = make_once(task.resources, order, partial(make_index, index.name), task.progress(capture_id))
-    return location_of(made)
+    maker = partial(make_index, index.name, **order.options)
+    return location_of(make_once(task.resources, order, maker, task.progress(capture_id)))
 
 
 def _capture(task: EarthGazerTask, capture_id: int) -> CaptureRow:

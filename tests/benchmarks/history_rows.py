@@ -6,9 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
-CAPTURES = 100_000
-"""Captures of that month."""
-_WITH_ARTIFACTS = 20_000
+_TASKS_OF_A_CAPTURE = 50
+_MOST_WITH_ARTIFACTS = 20_000
 _WITH_TRACES = 200_000
 """The newest executions: they alone have messages and state changes, and so have all failures a message."""
 _RUN_SIZE = 25
@@ -21,9 +20,11 @@ def fill(engine: Engine, executions: int) -> None:
 
     Indexes of the large tables are built after their rows, which takes a tenth of the time.
     """
+    captures = executions // _TASKS_OF_A_CAPTURE
     values = {
-        "n": executions, "run_size": _RUN_SIZE, "traced": min(_WITH_TRACES, executions), "captures": CAPTURES,
-        "actions": _ACTIONS, "stepped": _RUNS_WITH_STEPS, "with_artifacts": _WITH_ARTIFACTS,
+        "n": executions, "run_size": _RUN_SIZE, "traced": min(_WITH_TRACES, executions), "captures": captures,
+        "actions": _ACTIONS, "stepped": _RUNS_WITH_STEPS,
+        "with_artifacts": min(_MOST_WITH_ARTIFACTS, captures),
     }  # fmt: skip
     statements = _statements()
     with engine.begin() as connection:

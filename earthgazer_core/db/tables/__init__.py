@@ -12,6 +12,7 @@ from earthgazer_core.db.tables.execution import (
     WorkflowRunRow,
     WorkflowStepRow,
 )
+from earthgazer_core.db.tables.execution_count import ExecutionCountRow
 from earthgazer_core.db.tables.location import CaptureLocationRow, LocationRow
 from earthgazer_core.db.tables.schedule import ScheduledRunRow, ScheduleEntryRow
 
@@ -24,6 +25,7 @@ __all__ = [
     "CaptureRow",
     "ChordPartRow",
     "ChordRow",
+    "ExecutionCountRow",
     "LocationRow",
     "OperatorActionRow",
     "ScheduleEntryRow",

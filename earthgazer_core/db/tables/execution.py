@@ -27,6 +27,15 @@ class TaskExecutionRow(Base):
         Index("ix_task_executions_run_id", "run_id"),
         Index("ix_task_executions_capture_id", "capture_id", "sent_at"),
         Index("ix_task_executions_group_id", "group_id", postgresql_where="group_id is not null"),
+        Index(
+            "ix_task_executions_open", "updated_at", "state",
+            postgresql_where="state in ('FAILURE', 'REVOKED', 'REJECTED') and dismissed_at is null",
+        ),
+        Index(
+            "ix_task_executions_dead_letters", "finished_at",
+            postgresql_where="state = 'FAILURE' and error_type = 'DeadLetterError'",
+        ),
+        Index("ix_task_executions_copy_of", "copy_of", postgresql_where="copy_of is not null"),
         Index("ix_task_executions_blocked_by", "blocked_by", postgresql_where="blocked_by is not null"),
     )  # fmt: skip
 
@@ -102,6 +111,7 @@ class TaskMessageRow(Base):
     """The whole message of a task as it was published, so that it can be published again."""
 
     __tablename__ = "task_messages"
+    __table_args__ = (Index("ix_task_messages_published_at", "published_at"),)
 
     task_id: Mapped[str] = mapped_column(primary_key=True)
     headers: Mapped[dict[str, Any]]

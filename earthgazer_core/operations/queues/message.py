@@ -15,6 +15,9 @@ from earthgazer_core.operations.queues.stored import Stored
 from earthgazer_core.recorder.describe import parse_time
 from earthgazer_core.recorder.redaction import MASK
 
+HIDDEN = "arguments are hidden by name or by the task's author"
+"""Why the arguments of a message that can be read aren't shown."""
+
 _MOST_INFLATED = 4_000_000
 _COMPRESSIONS = ("application/x-gzip", "gzip", "zlib")
 _DEEPEST_CHAIN = 1_000
@@ -74,6 +77,11 @@ class WaitingMessage:
     """Names of the tasks that are sent when it has failed (its errbacks)."""
 
     @property
+    def is_hidden(self) -> bool:
+        """Whether it can be read, and what it holds is not to be shown."""
+        return self.note == HIDDEN
+
+    @property
     def stored(self) -> Stored:
         """The message in its place, as brokers know it."""
         return Stored(self.raw, self.queue, self.priority, self.position)
@@ -110,7 +118,7 @@ def read_message(broker: LeverBroker, stored: Stored) -> WaitingMessage:
             stored, envelope,
             _shown(headers, arguments.args_repr, arguments.kwargs_repr),
             args=arguments.args_repr, kwargs=arguments.kwargs_repr, source="repr",
-            note="arguments are hidden by name or by the task's author", embed=embed,
+            note=HIDDEN, embed=embed,
         )  # fmt: skip
     return _of(
         stored, envelope, headers,

@@ -73,6 +73,8 @@ class Resumed:
     @property
     def summary(self) -> str:
         """One line."""
+        if not self.consuming and not self.waiting:
+            return f"{self.queue}: resumed; no worker had consumed it"
         words = f"{self.queue}: resumed on {_counted(len(self.consuming), 'worker')}"
         return f"{words}, not on {', '.join(self.waiting)}" if self.waiting else words
 
