@@ -2,50 +2,30 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import math
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import metadata
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import rasterio
-import rasterio.shutil
-from rasterio.enums import ColorInterp, Interleaving
+from affine import Affine
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetWriter
 
 from earthgazer_core.errors import StorageError
 from earthgazer_core.raster.dataset import one_line, without_georeference_warnings
 from earthgazer_core.raster.grid import Grid
+from earthgazer_core.raster.layout import BLOCK_PX, Layout
+from earthgazer_core.raster.pyramid import Level
+from earthgazer_core.raster.tiff import assemble, images
 
-BLOCK_PX = 512
-"""Side of a tile of the output."""
 _TAG_PREFIX = "EARTHGAZER_"
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How a raster is stored."""
-
-    dtype: str
-    """``float32`` or ``uint8``."""
-    bands: tuple[str, ...]
-    """Description of each band."""
-    units: str = ""
-    """Unit of the values; empty for none."""
-    nodata: float | None = None
-    """Value of pixels that are not valid."""
-    colors: tuple[ColorInterp, ...] | None = None
-    """Meaning of each band in a picture."""
-    compression: str = "DEFLATE"
-    """Codec: DEFLATE is read everywhere, ZSTD is faster and smaller."""
 
 
 @contextmanager
@@ -56,11 +36,12 @@ def writing_cog(
     tags: Mapping[str, str],
     told: Callable[[float], None],
     threads: int,
-) -> Iterator[DatasetWriter]:
-    """Give an open raster to fill window by window, then make it the COG ``out``.
+) -> Iterator[Level]:
+    """Give a raster to fill window by window, then make it the COG ``out``.
 
-    The pixels wait uncompressed beside ``out``, since a COG keeps its overviews before its full resolution
-    and so can't be written in passing. Whatever happens before the last rename, nothing of it remains.
+    Tiles are compressed as they come, overviews with them; they wait beside ``out``, since a COG keeps its
+    overviews before its full resolution, and are laid out in that order at the end. Whatever happens before
+    the last rename, nothing of it remains.
 
     Args:
         out: File to write.
@@ -74,47 +55,89 @@ def writing_cog(
         StorageError: the disk is full, or the folder can't be written.
     """
     stem = f".{out.name}.{uuid.uuid4().hex}"
-    raw, cog = out.with_name(f"{stem}.raw.tif"), out.with_name(f"{stem}.cog.tif")
+    cog, parts = out.with_name(f"{stem}.cog.tif"), list[Path]()
+
+    def create(number: int, shape: tuple[int, int]) -> DatasetWriter:
+        parts.append(out.with_name(f"{stem}.{number}.tif"))
+        if number == 0:
+            return _create(parts[-1], grid, layout, tags, threads)
+        return _create(parts[-1], Grid(None, Affine.identity(), shape), layout, {}, threads)
+
     with _as_storage_error(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _as_storage_error(out):
-            dataset = _create(raw, grid, layout, tags)
+            full = Level(create, layout, grid.shape)
         try:
-            yield dataset
+            yield full
         except RasterioError as error:
             raise _unwritten(out, error) from error
         finally:
-            dataset.close()
+            full.close()
         told(0.0)
         with _as_storage_error(out):
-            _check_whole(raw)
-            _to_cog(raw, cog, layout, threads)
-            _check_whole(cog)
+            _add_overviews(parts[-1], layout, threads)
+            assemble([image for part in parts for image in images(part)], cog)
             _sync(cog)
             cog.replace(out)
             _sync(out.parent)
         told(1.0)
     finally:
-        raw.unlink(missing_ok=True)
-        cog.unlink(missing_ok=True)
+        for path in (*parts, cog):
+            path.unlink(missing_ok=True)
 
 
-def _create(raw: Path, grid: Grid, layout: Layout, tags: Mapping[str, str]) -> DatasetWriter:
+def _create(path: Path, grid: Grid, layout: Layout, tags: Mapping[str, str], threads: int) -> DatasetWriter:
     # A grid of plain pixel coordinates is what a file without georeference has.
     transform = None if grid.transform.is_identity else grid.transform
     with without_georeference_warnings():
         dataset: DatasetWriter = rasterio.open(
-            raw, "w", driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=len(layout.bands),
+            path, "w", driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=len(layout.bands),
             dtype=layout.dtype, crs=grid.crs, transform=transform, nodata=layout.nodata,
-            tiled=True, blockxsize=BLOCK_PX, blockysize=BLOCK_PX, interleave="band", BIGTIFF="IF_SAFER",
+            tiled=True, blockxsize=BLOCK_PX, blockysize=BLOCK_PX, interleave="pixel", BIGTIFF="IF_SAFER",
+            ENDIANNESS="LITTLE", NUM_THREADS=threads, **_codec(layout),
         )  # fmt: skip
     dataset.descriptions = layout.bands
     dataset.units = (layout.units,) * len(layout.bands)
     if layout.colors is not None:
         dataset.colorinterp = layout.colors
-    dataset.update_tags(**_tags(tags))
+    if layout.step is not None:
+        dataset.scales = (layout.step,) * len(layout.bands)
+    if tags:
+        dataset.update_tags(**_tags(tags))
     return dataset
+
+
+def _codec(layout: Layout) -> dict[str, Any]:
+    # Horizontal differences for whole numbers, by bytes for floating point.
+    is_float = layout.dtype.startswith("float")
+    options: dict[str, Any] = {"COMPRESS": layout.compression, "PREDICTOR": 3 if is_float else 2}
+    if layout.compression == "ZSTD":
+        options["ZSTD_LEVEL"] = 1
+    elif is_float:
+        # Mantissas are noise: higher levels take a third more time and make nothing smaller.
+        options["ZLEVEL"] = 1
+    return options
+
+
+def _add_overviews(path: Path, layout: Layout, threads: int) -> None:
+    """Let GDAL add what overviews are missing: from the coarsest resolution there is to a single tile."""
+    # A file that the disk cut short is told from its bytes; GDAL would say so in many ways.
+    images(path)
+    options = {f"{name}_OVERVIEW": value for name, value in _codec(layout).items()}
+    with (
+        without_georeference_warnings(),
+        rasterio.Env(  # type: ignore[no-untyped-call]
+            GDAL_NUM_THREADS=threads, GDAL_TIFF_OVR_BLOCKSIZE=BLOCK_PX, **options
+        ),
+        rasterio.open(path, "r+") as dataset,
+    ):
+        factors, factor = list[int](), 1
+        while math.ceil(max(dataset.shape) / factor) > BLOCK_PX:
+            factor *= 2
+            factors.append(factor)
+        if factors:
+            dataset.build_overviews(factors, Resampling.average)
 
 
 @contextmanager
@@ -138,46 +161,6 @@ def digest(path: Path) -> tuple[str, int]:
 def software_version() -> str:
     """Return the name and version of this software, for the record in a file."""
     return f"EarthGazer {metadata.version('earthgazer')}"
-
-
-def _to_cog(raw: Path, cog: Path, layout: Layout, threads: int) -> None:
-    options: dict[str, Any] = {
-        "BLOCKSIZE": BLOCK_PX,
-        "COMPRESS": layout.compression,
-        # Horizontal differences for whole numbers, by bytes for floating point.
-        "PREDICTOR": "FLOATING_POINT" if layout.dtype.startswith("float") else "STANDARD",
-        "OVERVIEW_RESAMPLING": "AVERAGE",
-        "NUM_THREADS": threads,
-        "BIGTIFF": "IF_SAFER",
-    }
-    if layout.compression == "ZSTD":
-        options["LEVEL"] = 1
-    rasterio.shutil.copy(raw, cog, driver="COG", **options)
-
-
-def _check_whole(path: Path) -> None:
-    """Check that every tile lies within the file: when the disk is full, closing a file tells nothing.
-
-    Raises:
-        OSError: a tile is missing or cut off.
-    """
-    size = path.stat().st_size
-    with without_georeference_warnings():
-        opened = rasterio.open(path)
-    with opened as dataset:
-        levels = [None, *range(len(dataset.overviews(1)))]
-        planes = dataset.indexes if dataset.interleaving == Interleaving.band else (1,)
-        for level in levels:
-            shrink = 1 if level is None else dataset.overviews(1)[level]
-            across, down = (
-                math.ceil(math.ceil(side / shrink) / BLOCK_PX) for side in (dataset.width, dataset.height)
-            )
-            for plane, row, column in product(planes, range(down), range(across)):
-                place = f"{column}_{row}"
-                offset = dataset.get_tag_item(f"BLOCK_OFFSET_{place}", "TIFF", plane, level)
-                length = dataset.get_tag_item(f"BLOCK_SIZE_{place}", "TIFF", plane, level)
-                if offset is None or length is None or int(offset) + int(length) > size:
-                    raise OSError(errno.ENOSPC, f"tile {place} of {path.name} is cut off")
 
 
 def _tags(tags: Mapping[str, str]) -> dict[str, str]:

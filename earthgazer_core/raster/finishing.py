@@ -10,7 +10,8 @@ from typing import Any
 from earthgazer_core.domain.artifact import Outcome
 from earthgazer_core.domain.bbox import BBox
 from earthgazer_core.domain.statistics import Statistics
-from earthgazer_core.raster.cog import Layout, digest
+from earthgazer_core.raster.cog import digest
+from earthgazer_core.raster.layout import Layout
 from earthgazer_core.raster.result import Preview, RasterResult
 from earthgazer_core.raster.scene import Scene
 
@@ -62,6 +63,7 @@ def finished(
             "valid": valid,
             "total": height * width,
             "compression": layout.compression,
+            "stored": layout.dtype,
             **parameters,
         },
     )

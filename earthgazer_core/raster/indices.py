@@ -20,9 +20,11 @@ Values = npt.NDArray[np.float64]
 
 
 def _ratio(numerator: Values, denominator: Values) -> Values:
+    """Return the quotient; the numerator's memory may be used for it."""
+    quotient: Values = np.asarray(numerator, dtype=np.float64)
     # Dividing all and mending the few is three times as fast as dividing under a mask.
     with np.errstate(divide="ignore", invalid="ignore"):
-        quotient: Values = np.asarray(numerator / denominator)
+        np.divide(quotient, denominator, out=quotient)
     is_zero = denominator == 0
     if is_zero.any():
         quotient[is_zero] = np.nan

@@ -23,7 +23,8 @@ def index_preview(path: Path) -> Preview:
     """Return a picture of a one-band index: blue, tan, then green; transparent where not valid."""
     with open_dataset(str(path)) as dataset:
         height, width = _size(dataset)
-        values = dataset.read(1, out_shape=(height, width), resampling=Resampling.average).astype(np.float64)
+        stored = dataset.read(1, out_shape=(height, width), resampling=Resampling.average, masked=True)
+        values = stored.astype(np.float64).filled(np.nan) * dataset.scales[0] + dataset.offsets[0]
     rgba = np.zeros((height, width, 4), dtype=np.uint8)
     known = np.isfinite(values)
     for channel, levels in enumerate(zip(*_RAMP_RGB, strict=True)):

@@ -27,7 +27,7 @@ Values = npt.NDArray[np.float64]
 """(height, width), double precision."""
 
 WINDOW_PX = 1 << 19
-"""Pixels aimed at: each double precision array of a window takes 4 MB."""
+"""Pixels aimed at: a tile of 512 by 512, of which each double precision array takes 2 MB."""
 MAX_WINDOW_PX = 1 << 21
 """Pixels that no window exceeds, though a block of the file were larger."""
 _MASKS: Mapping[str, Callable[[npt.NDArray[Any]], Mask]] = MappingProxyType(
@@ -187,7 +187,7 @@ class BandReader:
     def _native(self, band: Band, window: Window) -> tuple[Values, Mask]:
         dataset, source = self._datasets[band.name], band.source
         dn = read_window(dataset, source.index, window)
-        known = nodata_valid(dn, (source.nodata, band.declared_nodata))
+        known = nodata_valid(dn, {source.nodata, band.declared_nodata})
         flags = dataset.mask_flag_enums[source.index - 1]
         if MaskFlags.per_dataset in flags:
             known &= dataset.read_masks(source.index, window=window) != 0

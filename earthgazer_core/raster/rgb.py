@@ -15,9 +15,10 @@ from rasterio.windows import Window
 from earthgazer_core.domain.bbox import BBox
 from earthgazer_core.domain.progress import ProgressSink, unheard
 from earthgazer_core.errors import InvalidInputError
-from earthgazer_core.raster.cog import Layout, writing_cog
+from earthgazer_core.raster.cog import writing_cog
 from earthgazer_core.raster.dataset import gdal_environment
 from earthgazer_core.raster.finishing import file_tags, finished
+from earthgazer_core.raster.layout import Layout
 from earthgazer_core.raster.passes import Passes
 from earthgazer_core.raster.preview import picture_preview
 from earthgazer_core.raster.reading import Block, Values
@@ -85,11 +86,11 @@ def make_rgb(
         valid = 0
         with writing_cog(
             out, scene.grid, layout, file_tags("rgb", scene, tags), passes.writing(), threads
-        ) as dataset:
+        ) as raster:
 
             def consume(window: Window, pixels: npt.NDArray[np.uint8]) -> None:
                 nonlocal valid
-                dataset.write(pixels, window=window)
+                raster.write(pixels, window)
                 valid += int(np.count_nonzero(pixels[3]))
 
             for_each_window(

@@ -13,10 +13,11 @@ from rasterio.windows import Window
 
 from earthgazer_core.domain.bbox import BBox
 from earthgazer_core.domain.progress import ProgressSink, unheard
-from earthgazer_core.raster.cog import Layout, writing_cog
+from earthgazer_core.raster.cog import writing_cog
 from earthgazer_core.raster.dataset import gdal_environment
 from earthgazer_core.raster.doubt import OffsetDoubt, count_negative
 from earthgazer_core.raster.finishing import file_tags, finished
+from earthgazer_core.raster.layout import Layout
 from earthgazer_core.raster.passes import Passes
 from earthgazer_core.raster.reading import Block
 from earthgazer_core.raster.result import RasterResult
@@ -76,11 +77,11 @@ def make_stack(
         valid, doubt = 0, OffsetDoubt()
         with writing_cog(
             out, scene.grid, layout, file_tags("stacked", scene, tags), passes.writing(), threads
-        ) as dataset:
+        ) as raster:
 
             def consume(window: Window, piece: _Piece) -> None:
                 nonlocal valid
-                dataset.write(piece.pixels, window=window)
+                raster.write(piece.pixels, window)
                 valid += piece.valid
                 doubt.add(piece.valid, piece.negative)
 

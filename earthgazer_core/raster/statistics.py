@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,9 +19,33 @@ EXACT_PERCENTILES = 8_000_000
 """Up to so many values all are kept and percentiles are exact: 64 MB."""
 _FINE = 100
 """Fine bins per histogram bin: 0.0001 wide."""
-_NEAR_EDGE = 1e-6
-"""Part of a fine bin within which rounding could cross an edge, with a wide margin."""
+_ROUNDING = 2.0**-21
+"""Of the whole range: how far single precision could place a value wrongly, with a wide margin."""
+_BLAS_ONE_THREAD = 8192
+"""Products of longer rows are spread over threads that wait busily for each other."""
 _PERCENTILES = (2.0, 50.0, 98.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one piece adds to the statistics."""
+
+    values: Values
+    """Its valid values."""
+    mean: float
+    """Their mean."""
+    m2: float
+    """Sum of their squared deviations from it."""
+    min: float
+    """Smallest."""
+    max: float
+    """Largest."""
+    below: int
+    """How many lie below the histogram."""
+    above: int
+    """How many lie above it."""
+    fine: npt.NDArray[np.int64]
+    """Count of each fine bin."""
 
 
 class Accumulator:
@@ -59,18 +86,48 @@ class Accumulator:
             values: Valid, finite values, one dimension; kept by reference, so not to be changed after.
             total: Pixels of the piece, valid or not.
         """
+        self.merge(self.summarize(values), total)
+
+    def summarize(self, values: Values) -> Summary | None:
+        """Return what valid values add to the statistics; None if there are none.
+
+        It changes nothing here, so that threads may do it side by side.
+
+        Args:
+            values: Valid, finite values, one dimension.
+        """
+        if values.size == 0:
+            return None
+        mean = float(values.mean())
+        low, high = float(values.min()), float(values.max())
+        squares = _squares(values - mean)
+        if low >= self._low and high <= self._high:
+            return Summary(values, mean, squares, low, high, 0, 0, self._counted(self._bins(values)))
+        is_below, is_above = values < self._low, values > self._high
+        outside = is_below | is_above
+        fine = self._counted(self._bins(values[~outside]))
+        fine += self._counted(self._squeezed_bins(values[outside]))
+        return Summary(values, mean, squares, low, high, int(is_below.sum()), int(is_above.sum()), fine)
+
+    def merge(self, piece: Summary | None, total: int) -> None:
+        """Take what a piece adds.
+
+        Args:
+            piece: As :meth:`summarize` returned it.
+            total: Pixels of the piece, valid or not.
+        """
         self._total += total
-        count = values.size
-        if count == 0:
+        if piece is None:
             return
-        self._add_moments(values)
-        self._min = min(self._min, float(values.min()))
-        self._max = max(self._max, float(values.max()))
-        self._add_histogram(values)
-        self._valid += count
+        self._merge_moments(piece)
+        self._min, self._max = min(self._min, piece.min), max(self._max, piece.max)
+        self._below += piece.below
+        self._above += piece.above
+        self._fine += piece.fine
+        self._valid += piece.values.size
         if self._kept is not None:
             if self._valid <= self._exact_limit:
-                self._kept.append(values)
+                self._kept.append(piece.values)
             else:
                 self._kept = None
 
@@ -88,41 +145,32 @@ class Accumulator:
             p02=p02, p50=p50, p98=p98, below=self._below, above=self._above, histogram=histogram,
         )  # fmt: skip
 
-    def _add_moments(self, values: Values) -> None:
+    def _merge_moments(self, piece: Summary) -> None:
         """Merge mean and squared deviations as Chan et al. (1983), doi:10.1080/00031305.1983.10483115."""
-        count = values.size
-        mean = float(values.mean())
-        deviation = values - mean
-        m2 = float(deviation @ deviation)
+        count = piece.values.size
         both = self._valid + count
-        step = mean - self._mean
-        self._m2 += m2 + step * step * (self._valid * count / both)
+        step = piece.mean - self._mean
+        self._m2 += piece.m2 + step * step * (self._valid * count / both)
         self._mean += step * (count / both)
 
-    def _add_histogram(self, values: Values) -> None:
-        inside = values
-        if self._min < self._low or self._max > self._high:
-            below, above = values < self._low, values > self._high
-            self._below += int(below.sum())
-            self._above += int(above.sum())
-            outside = below | above
-            self._count_fine(self._squeezed_bins(values[outside]))
-            inside = values[~outside]
-        self._count_fine(self._bins(inside))
+    def _bins(self, values: Values) -> npt.NDArray[np.int32]:
+        """Return the fine bin of each value between the outer edges, exact to the last bit.
 
-    def _bins(self, values: Values) -> npt.NDArray[np.int64]:
-        """Return the fine bin of each value between the outer edges, exact to the last bit."""
+        Single precision tells the bin of all but those next to an edge; there the edges decide.
+        """
         fine_per_unit = BINS_PER_UNIT * _FINE
-        position = (values - self._low) * fine_per_unit
-        bins = position.astype(np.int64)
-        # Both steps round, so a value next to an edge may come out one bin off; there the edges decide.
-        position -= bins
-        position -= 0.5
-        np.abs(position, out=position)
-        near = np.flatnonzero(position > 0.5 - _NEAR_EDGE)
-        bins[near] = np.searchsorted(self._fine_edges, values[near], side="right") - 1
-        np.minimum(bins, len(self._fine_edges) - 2, out=bins)
-        bins += fine_per_unit
+        position = values.astype(np.float32)
+        position *= np.float32(fine_per_unit)
+        position += np.float32((1 - self._low) * fine_per_unit)
+        bins = position.astype(np.int32)
+        position -= bins.astype(np.float32)
+        position -= np.float32(0.5)
+        reach = 0.5 - len(self._fine) * _ROUNDING
+        near = np.flatnonzero(np.abs(position) > reach)
+        edge = bins[near] + (position[near] > 0) - fine_per_unit
+        np.clip(edge, 0, len(self._fine_edges) - 1, out=edge)
+        inner = edge - (values[near] < self._fine_edges[edge])
+        bins[near] = np.minimum(inner, len(self._fine_edges) - 2) + fine_per_unit
         return bins
 
     def _squeezed_bins(self, values: Values) -> npt.NDArray[np.int64]:
@@ -152,8 +200,8 @@ class Accumulator:
             return self._high - 1.0 + 1.0 / max(1.0 - (position - self._high), 1e-12)
         return position
 
-    def _count_fine(self, bins: npt.NDArray[np.int64]) -> None:
-        self._fine += np.bincount(bins, minlength=len(self._fine))
+    def _counted(self, bins: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+        return np.bincount(bins, minlength=len(self._fine))
 
     def _percentiles(self) -> tuple[float, float, float]:
         if self._kept is not None:
@@ -172,3 +220,10 @@ class Accumulator:
         within = (rank - before + 0.5) / int(self._fine[at])
         position = self._low - 1 + (at + min(within, 1.0)) / (BINS_PER_UNIT * _FINE)
         return min(max(self._unsqueeze(position), self._min), self._max)
+
+
+def _squares(deviation: Values) -> float:
+    """Return the sum of squares."""
+    whole = deviation.size - deviation.size % _BLAS_ONE_THREAD
+    rows, rest = deviation[:whole].reshape(-1, _BLAS_ONE_THREAD), deviation[whole:]
+    return float(np.vecdot(rows, rows).sum()) + float(rest @ rest)
