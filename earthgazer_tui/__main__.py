@@ -142,7 +142,7 @@ def main(
     from earthgazer_tui.app import ConsoleApp
     from earthgazer_tui.console_log import log_to_file
 
-    log_to_file()
+    log_to_file(_harmless)
     app = ConsoleApp(
         place.make_fleet,
         is_read_only=place.is_read_only,
@@ -152,6 +152,14 @@ def main(
         places=contexts.places,
     )
     sys.exit(asyncio.run(run(app, mouse=mouse)))
+
+
+def _harmless(text: str) -> str:
+    """Return a text for the log without what steers a terminal, and without the passwords of URLs."""
+    # here, because the first frame should not wait for it
+    from earthgazer_tui.fleet.live import sanitise
+
+    return sanitise.text(sanitise.without_credentials(text))
 
 
 async def run(app: ConsoleApp, *, mouse: bool = False) -> int:

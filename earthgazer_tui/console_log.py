@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -19,13 +20,28 @@ class _PrivateFile(RotatingFileHandler):
         return os.fdopen(descriptor, self.mode, encoding=self.encoding)
 
 
+class _Harmless(logging.Formatter):
+    """Whoever reads the file does so in a terminal."""
+
+    def __init__(self, layout: str, clean: Callable[[str], str]) -> None:
+        super().__init__(layout)
+        self._clean = clean
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record without what steers a terminal, and without the passwords of URLs."""
+        return self._clean(super().format(record))
+
+
 def log_path() -> Path:
     """Return the path of the file."""
     return platformdirs.user_log_path("earthgazer") / "console.log"
 
 
-def log_to_file() -> None:
+def log_to_file(clean: Callable[[str], str]) -> None:
     """Send warnings and errors of this process to the file.
+
+    Args:
+        clean: Takes what steers a terminal, and passwords, out of a text.
 
     Where it can't be opened they are dropped: a console that can't log still has to run, and writing to the
     terminal would tear the screen.
@@ -38,6 +54,6 @@ def log_to_file() -> None:
         handler = _PrivateFile(log_path(), maxBytes=MAX_BYTES, backupCount=1, encoding="utf-8")
     except OSError:
         handler = logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Harmless("%(asctime)s %(levelname)s %(name)s: %(message)s", clean))
     root.addHandler(handler)
     logging.captureWarnings(capture=True)

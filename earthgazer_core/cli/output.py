@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 
-from earthgazer_core.cli.text import printable
+from earthgazer_core.cli.text import json_safe, printable
 from earthgazer_core.errors import EarthGazerError, InvalidInputError, TransientError
 
 DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
@@ -48,7 +49,7 @@ class ErrorReportingGroup(click.Group):
 
 def emit_json(data: Any) -> None:
     """Print the data as the one JSON document of this command."""
-    click.echo(orjson.dumps(data, option=orjson.OPT_INDENT_2, default=str).decode())
+    click.echo(json_safe(_dumps(data)))
 
 
 def emit(data: Any, as_json: bool, lines: Iterable[str] = ()) -> None:
@@ -81,6 +82,14 @@ def exit_code(error: EarthGazerError) -> int:
     if isinstance(error, TransientError):
         return UNREACHABLE
     return USAGE if isinstance(error, InvalidInputError) else FAILED
+
+
+def _dumps(data: Any) -> str:
+    try:
+        return orjson.dumps(data, option=orjson.OPT_INDENT_2, default=str).decode()
+    except TypeError:
+        # Numbers beyond 64 bits, lone surrogates and great depths, which others may have sent.
+        return json.dumps(data, indent=2, default=str)
 
 
 def _cell(value: object) -> str:

@@ -13,6 +13,7 @@ import click
 from earthgazer_core.cli.context import CliContext
 from earthgazer_core.cli.output import emit, json_option, note
 from earthgazer_core.errors import InvalidInputError
+from earthgazer_core.tls import verified
 
 _SIZE = re.compile(r"(\d{1,9})([kMGT]?)B?")
 _SIZES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -24,9 +25,7 @@ _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @click.argument("recording", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--broker", metavar="URL", help="The fleet's broker, instead of the configured one.")
 @click.option("--for", "duration", metavar="SPAN", help="End after 30s, 10m, 8h or 2d.")
-@click.option(
-    "--segment", default="15m", show_default=True, metavar="SPAN", help="When a new file begins."
-)
+@click.option("--segment", default="15m", show_default=True, metavar="SPAN", help="When a new file begins.")
 @click.option("--keep", default="7d", show_default=True, metavar="SPAN", help="Remove files older than that.")
 @click.option(
     "--keep-size",
@@ -58,8 +57,8 @@ def record(
 
     from earthgazer_core.operations.mailbox import Mailbox
     from earthgazer_core.operations.workers import enable_events as ask_for_events
+    from earthgazer_core.recorder.masking import TextMask
     from earthgazer_core.recording.capture import Capture, Recorded
-    from earthgazer_core.recording.masking import TextMask
     from earthgazer_core.recording.writer import Limits, RecordingWriter
 
     limits = Limits(
@@ -68,7 +67,11 @@ def record(
         total_bytes=_bytes(keep_size, "--keep-size"),
     )
     limit_s = None if duration is None else _seconds(duration, "--for")
-    app = context.app if broker is None else Celery("earthgazer-record", broker=broker, set_as_current=False)
+    app: Celery = (
+        context.app
+        if broker is None
+        else Celery("earthgazer-record", broker=verified(broker), set_as_current=False)
+    )
 
     def tell(recorded: Recorded) -> None:
         note(f"{recorded.events} events, {recorded.looks} looks → {writer.segment.name}")

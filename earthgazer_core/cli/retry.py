@@ -17,8 +17,9 @@ from earthgazer_core.cli.output import DONE, FAILED, emit, json_option, note, ta
 from earthgazer_core.errors import InvalidInputError, RefusedError
 
 if TYPE_CHECKING:
-    from earthgazer_core.operations.bulk import BulkPlan
-    from earthgazer_core.operations.retry import Retried, Retrier, RetryPlanItem
+    from earthgazer_core.operations.bulk_plan import BulkPlan
+    from earthgazer_core.operations.retry import Retrier
+    from earthgazer_core.operations.retry_offer import Retried, RetryPlanItem
 
 _LISTED = 50
 
@@ -69,7 +70,7 @@ def retrier_of(context: CliContext) -> Retrier:
 
 
 def _named(retrier: Retrier, task_ids: Sequence[str], copy: bool, dry_run: bool, as_json: bool) -> int:
-    from earthgazer_core.operations.retry import REFUSED, Retried
+    from earthgazer_core.operations.retry_offer import REFUSED, Retried
 
     if dry_run:
         plan = retrier.plan(task_ids)
@@ -86,8 +87,10 @@ def _bulk(
     context: CliContext, task_ids: Sequence[str], line: str | None, rate_text: str | None,
     limit: int | None, copy: bool, dry_run: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    from earthgazer_core.operations.bulk import LIMIT, BulkProgress, parse_rate, plan_bulk, run_bulk
-    from earthgazer_core.operations.retry import REFUSED
+    from earthgazer_core.operations.bulk import BulkProgress, run_bulk
+    from earthgazer_core.operations.bulk_plan import LIMIT, plan_bulk
+    from earthgazer_core.operations.retry_offer import REFUSED
+    from earthgazer_core.operations.retry_rate import parse_rate
 
     wanted = task_ids if line is None else read_filter(line)
     rate = parse_rate(rate_text) if rate_text is not None else None
@@ -123,7 +126,7 @@ def _edited(
 ) -> int:  # fmt: skip
     from earthgazer_core.operations.edit import difference
     from earthgazer_core.operations.recorded_arguments import recorded_arguments
-    from earthgazer_core.operations.retry import REFUSED
+    from earthgazer_core.operations.retry_offer import REFUSED
 
     with context.session() as session:
         known = recorded_arguments(session, task_id)
@@ -215,7 +218,7 @@ def _planned(items: Sequence[RetryPlanItem]) -> list[str]:
 
 
 def _tell(one: Retried | RetryPlanItem, number: str = "") -> None:
-    from earthgazer_core.operations.retry import Retried
+    from earthgazer_core.operations.retry_offer import Retried
 
     if isinstance(one, Retried):
         as_copy = f" as {one.new_id}" if one.new_id else f", attempt {one.attempt}"

@@ -70,7 +70,7 @@ def list_(
 @json_option
 @click.pass_obj
 def show(context: CliContext, task_id: str, as_json: bool) -> None:
-    """Show a task with its timeline, arguments, result and traceback."""
+    """Show a task: timeline, arguments, result, and the traceback and last log lines of each failed try."""
     from earthgazer_core.operations.executions import show_execution
 
     with context.session() as session:
@@ -146,6 +146,14 @@ def _lines(detail: ExecutionDetail) -> list[str]:
         ("at", "state", "attempt", "worker", "detail"),
         ((one.at, one.state, one.attempt, one.worker, one.line) for one in detail.timeline),
     )
-    if detail.traceback:
-        lines += ["", *detail.traceback.splitlines()]
+    for change in detail.earlier_tries:
+        if change.traceback or change.log:
+            lines += ["", f"{change.at} {change.state}, attempt {change.attempt}:"]
+            lines += [*change.traceback.splitlines(), *_log_lines(change.log)]
+    if detail.traceback or detail.log:
+        lines += ["", "last failure:", *(detail.traceback or "").splitlines(), *_log_lines(detail.log or "")]
     return lines
+
+
+def _log_lines(log: str) -> list[str]:
+    return ["log (last lines, UTC):", *(f"  {line}" for line in log.splitlines())] if log else []

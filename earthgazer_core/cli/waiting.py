@@ -13,7 +13,7 @@ from earthgazer_core.errors import EarthGazerError, ServiceUnavailableError
 if TYPE_CHECKING:
     from celery.result import AsyncResult
 
-    from earthgazer_core.operations.runs import RunStep
+    from earthgazer_core.operations.run_tree import RunStep
     from earthgazer_core.workflows import WorkflowResult
 
 POLL_S = 0.1

@@ -38,7 +38,7 @@ def autoscale(
     """Change the range of processes of WORKERS (cpu@*) that scale themselves."""
     from earthgazer_core.operations.controls.pool import autoscale as do
 
-    with _control(context, timeout_s) as control:
+    with opened_control(context, timeout_s) as control:
         _report(do(control, workers, most=most, least=least, on_answer=_tell), as_json)
 
 
@@ -58,7 +58,7 @@ def add_consumer(
     """Have WORKERS take from QUEUE as well."""
     from earthgazer_core.operations.controls.consumers import add_consumer as do
 
-    with _control(context, timeout_s) as control:
+    with opened_control(context, timeout_s) as control:
         result = do(
             control, workers, queue, exchange=exchange, exchange_type=exchange_type,
             routing_key=routing_key, on_answer=_tell,
@@ -76,7 +76,7 @@ def cancel_consumer(context: CliContext, workers: str, queue: str, timeout_s: fl
     """Have WORKERS take no more from QUEUE."""
     from earthgazer_core.operations.controls.consumers import cancel_consumer as do
 
-    with _control(context, timeout_s) as control:
+    with opened_control(context, timeout_s) as control:
         _report(do(control, workers, queue, on_answer=_tell), as_json)
 
 
@@ -93,7 +93,7 @@ def rate_limit(
     """Limit how often each of WORKERS begins TASK: 10/s, 5/m, 100/h, 0 for no limit."""
     from earthgazer_core.operations.controls.limits import rate_limit as do
 
-    with _control(context, timeout_s) as control:
+    with opened_control(context, timeout_s) as control:
         _report(do(control, workers, task_name, limit, on_answer=_tell), as_json)
 
 
@@ -112,7 +112,7 @@ def time_limit(
     """Limit how long TASK may run on WORKERS."""
     from earthgazer_core.operations.controls.limits import time_limit as do
 
-    with _control(context, timeout_s) as control:
+    with opened_control(context, timeout_s) as control:
         _report(do(control, workers, task_name, soft_s=soft_s, hard_s=hard_s, on_answer=_tell), as_json)
 
 
@@ -125,7 +125,7 @@ def pool_restart(context: CliContext, workers: str, timeout_s: float, as_json: b
     """Put new processes in the place of the pool's old ones."""
     from earthgazer_core.operations.controls.pool import restart_pool
 
-    with _control(context, timeout_s) as control:
+    with opened_control(context, timeout_s) as control:
         _report(restart_pool(control, workers, on_answer=_tell), as_json)
 
 
@@ -139,7 +139,7 @@ def events(context: CliContext, workers: str, switch: str, timeout_s: float, as_
     """Have WORKERS send task events, or stop sending them."""
     from earthgazer_core.operations.controls.events import switch_events
 
-    with _control(context, timeout_s) as control:
+    with opened_control(context, timeout_s) as control:
         _report(switch_events(control, workers, on=switch == "on", on_answer=_tell), as_json)
 
 
@@ -158,7 +158,7 @@ def shutdown(
     from earthgazer_core.operations.brokers import REDIS, kind_of
     from earthgazer_core.operations.controls.shutdown import shut_down
 
-    with _control(context, timeout_s) as control, ExitStack() as opened:
+    with opened_control(context, timeout_s) as control, ExitStack() as opened:
         broker = None
         if kind_of(context.app) == REDIS:
             broker = opened.enter_context(closing(RedisBroker(context.app)))
@@ -179,7 +179,7 @@ def conf(context: CliContext, workers: str, with_defaults: bool, timeout_s: floa
     """Show the settings of WORKERS, without secrets."""
     from earthgazer_core.operations.controls import facts
 
-    with _control(context, timeout_s) as control:
+    with opened_control(context, timeout_s) as control:
         told = facts.conf(control, workers, with_defaults=with_defaults)
     rows = [(worker, name, value) for worker, pairs in told.by_worker.items() for name, value in pairs]
     data = {worker: dict(pairs) for worker, pairs in told.by_worker.items()}
@@ -196,7 +196,7 @@ def registered(context: CliContext, workers: str, builtins: bool, timeout_s: flo
     """Show the tasks that WORKERS know, with their limits."""
     from earthgazer_core.operations.controls import facts
 
-    with _control(context, timeout_s) as control:
+    with opened_control(context, timeout_s) as control:
         told = facts.registered(control, workers, builtins=builtins)
     rows = [
         (worker, task.name, " ".join(f"{name}={value}" for name, value in task.attributes))
@@ -219,7 +219,7 @@ def revoked(context: CliContext, workers: str, timeout_s: float, as_json: bool) 
     """Show the ids of tasks that WORKERS will discard."""
     from earthgazer_core.operations.controls import facts
 
-    with _control(context, timeout_s) as control:
+    with opened_control(context, timeout_s) as control:
         told = facts.revoked(control, workers)
     rows = [(worker, task_id) for worker, ids in told.by_worker.items() for task_id in ids]
     _emit_told(told, dict(told.by_worker), as_json, table(("worker", "task"), rows))
@@ -233,7 +233,8 @@ COMMANDS: tuple[click.Command, ...] = (
 
 
 @contextmanager
-def _control(context: CliContext, timeout_s: float) -> Iterator[WorkerControl]:
+def opened_control(context: CliContext, timeout_s: float = 2.0) -> Iterator[WorkerControl]:
+    """Yield what tells workers what to do, and close it."""
     from earthgazer_core.operations.controls.control import WorkerControl
     from earthgazer_core.operations.mailbox import Mailbox
 

@@ -16,6 +16,7 @@ from kombu.exceptions import KombuError
 
 from earthgazer_core.errors import InvalidInputError, RefusedError, ServiceUnavailableError
 from earthgazer_core.operations.listeners import count_listeners
+from earthgazer_core.operations.visibility import DEFAULT_S
 from earthgazer_core.recorder.describe import parse_time
 
 _MOST_UNACKED = 10_000
@@ -130,7 +131,7 @@ class RedisBroker:
     def visibility_timeout_s(self) -> float:
         """Age at which an unacknowledged message is given to another worker."""
         options = self._app.conf.broker_transport_options or {}
-        return float(options.get("visibility_timeout", 3600))
+        return float(options.get("visibility_timeout", DEFAULT_S))
 
     def queue_names(self, also: Iterable[str] = ()) -> tuple[str, ...]:
         """Return the queues that are configured, bound in the broker or named in ``also``, sorted.
@@ -155,7 +156,12 @@ class RedisBroker:
                     pipe.llen(self._list_key(name, step))
             pipe.hlen(self._key(self._channel.unacked_key))
             pipe.zrange(self._key(self._channel.unacked_index_key), 0, _MOST_UNACKED - 1, withscores=True)
-            *sizes, unacked, index = pipe.execute()
+            # Anybody may name a queue like a key that is none: that is empty, and the others still count.
+            *sizes, unacked, index = pipe.execute(raise_on_error=False)
+            sizes = [size if isinstance(size, int) else 0 for size in sizes]
+            for answer in (unacked, index):
+                if isinstance(answer, Exception):
+                    raise answer
             delivered = {tag: float(score) for tag, score in index}
             self._learn_held(client, delivered)
         now = time.time()
@@ -265,10 +271,15 @@ class RedisBroker:
             exchange = key.decode(errors="replace").removeprefix(prefix)
             if exchange in _OWN_EXCHANGES or exchange.endswith(".pidbox"):
                 continue
-            members: Any = client.smembers(key)
+            try:
+                members: Any = client.smembers(key)
+            except redis.ResponseError:
+                # Another kind of key by that name binds nothing.
+                continue
             for member in members:
-                routing_key, _, queue = member.decode(errors="replace").split(self._channel.sep, 2)
-                yield (exchange, routing_key), queue
+                parts = member.decode(errors="replace").split(self._channel.sep, 2)
+                if len(parts) == 3:
+                    yield (exchange, parts[0]), parts[2]
 
     def _learn_held(self, client: redis.Redis, delivered: Mapping[bytes, float]) -> None:
         """Look up queue and ETA of each unacknowledged message once; a tag never changes its message."""
@@ -285,9 +296,10 @@ class RedisBroker:
     def _queue_of(self, raw: bytes) -> tuple[Any, str]:
         try:
             message, exchange, routing_key = json.loads(raw)
-        except ValueError:
+        except (ValueError, TypeError, RecursionError):
             return None, ""
-        return message, self._bindings.get((exchange or "", routing_key), routing_key or "")
+        exchange, routing_key = (str(part) if part else "" for part in (exchange, routing_key))
+        return message, self._bindings.get((exchange, routing_key), routing_key)
 
     def _held_message(
         self, tag: bytes, raw: bytes, now: float, delivered: Mapping[bytes, float]
@@ -300,12 +312,17 @@ class RedisBroker:
         return _message(message, queue, priority if isinstance(priority, int) else 0, "unacked", age_s)
 
 
+def is_key(text: str) -> bool:
+    """Whether a name that somebody told can be one in a broker at all: lone surrogates can't be sent."""
+    return not any(0xD800 <= ord(char) <= 0xDFFF for char in text)
+
+
 def _message(raw: Any, queue: str, priority: int, where: str, age_s: float | None) -> Message:
     envelope = raw
     if not isinstance(raw, dict):
         try:
             envelope = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             envelope = {}
     headers = envelope.get("headers") if isinstance(envelope, dict) else None
     headers = headers if isinstance(headers, dict) else {}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -106,26 +106,71 @@ class Copier:
             RefusedError: it can't be, or another operator did; nothing was sent.
             ServiceUnavailableError: a server is away; nothing was sent.
         """
-        offer = self.offer(task)
-        if offer.refusal or offer.queue is None:
-            raise RefusedError(offer.refusal)
-        held = self._take(task.task_id)
-        new_id = str(uuid4())
-        try:
-            for repair in _repairs(task):
+        [outcome] = self.copy_all((task,))
+        if isinstance(outcome, EarthGazerError):
+            raise outcome
+        return outcome
+
+    def copy_all(self, tasks: Sequence[Ended]) -> list[Copied | EarthGazerError]:
+        """Send copies of several; return what became of each, in the same order.
+
+        A chord of which several failed waits for all of them before the first is sent: a worker that is
+        quick with that one would else find the failures of the others and fail the chord again.
+        """
+        outcomes: dict[int, Copied | EarthGazerError] = {}
+        ready: dict[int, tuple[CopyOffer, Any]] = {}
+        for place, task in enumerate(tasks):
+            try:
+                offer = self.offer(task)
+                if offer.refusal or offer.queue is None:
+                    raise RefusedError(offer.refusal)
+                ready[place] = offer, self._take(task.task_id)
+            except EarthGazerError as error:
+                outcomes[place] = error
+        unsettled = self._settle([tasks[place] for place in ready])
+        for place, (offer, held) in ready.items():
+            task, new_id = tasks[place], str(uuid4())
+            try:
+                reasons = [
+                    unsettled[one.record.group_id]
+                    for one in _repairs(task)
+                    if one.record.group_id in unsettled
+                ]
+                if reasons:
+                    raise reasons[0]
+                self._send(task, str(offer.queue), new_id)
+            except EarthGazerError as error:
+                outcomes[place] = error
+                self._let_go(held, "")
+            else:
+                outcomes[place] = Copied(task.task_id, new_id, task.name, str(offer.queue), offer.note)
+                self._let_go(held, f"sent copy {new_id[:8]}")
+        return [outcomes[place] for place in range(len(tasks))]
+
+    def _settle(self, tasks: Sequence[Ended]) -> dict[str, EarthGazerError]:
+        """Make each chord wait for all copies that fill it; return why not, by the ids of their groups."""
+        repairs: dict[str, Repair] = {}
+        for repair in (repair for task in tasks for repair in _repairs(task)):
+            known = repairs.setdefault(repair.record.group_id, repair)
+            repairs[repair.record.group_id] = replace(known, givers=known.givers | repair.givers)
+        unsettled: dict[str, EarthGazerError] = {}
+        for group_id, repair in repairs.items():
+            try:
                 self._chords.settle(repair)
-            self._send(task, offer.queue, new_id)
-        except EarthGazerError:
-            if held is not None and self._lock is not None:
-                with suppress(ServiceUnavailableError):
-                    # It goes away by itself.
-                    self._lock.release(held)
-            raise
-        if held is not None and self._lock is not None:
-            with suppress(ServiceUnavailableError):
-                # Sent is sent: the lock stands until its end, only without its word.
-                self._lock.keep(held, f"sent copy {new_id[:8]}")
-        return Copied(task.task_id, new_id, task.name, offer.queue, offer.note)
+            except EarthGazerError as error:
+                unsettled[group_id] = error
+        return unsettled
+
+    def _let_go(self, held: Any, word: str) -> None:
+        """Keep the lock with a word on what was sent, or give it back; sent is sent either way."""
+        if held is None or self._lock is None:
+            return
+        with suppress(ServiceUnavailableError):
+            # Without an answer it goes away by itself.
+            if word:
+                self._lock.keep(held, word)
+            else:
+                self._lock.release(held)
 
     def _take(self, task_id: str) -> Any:
         if self._lock is None:

@@ -6,6 +6,7 @@ expected answer. One mailbox is used again and again, and leaves nothing in the 
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,9 +17,13 @@ from typing import Any
 
 from celery import Celery
 from kombu import Consumer, Producer, Queue
-from kombu.exceptions import KombuError
+from kombu.exceptions import KombuError, SerializationError
 
 from earthgazer_core.errors import ServiceUnavailableError
+
+logger = logging.getLogger(__name__)
+
+_NEVER_S = 1e11
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,9 @@ class Mailbox:
                 self._connection.drain_events(timeout=left)
             except TimeoutError:
                 break
+            except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+                # Kombu has taken it from the list by then, and could make no message of it.
+                logger.warning("an answer can't be read: %s", type(error).__name__)
             for ticket, body in self._inbox:
                 command = tickets.get(ticket or "")
                 # An answer to an earlier question came too late for it, and is none to this.
@@ -217,6 +225,12 @@ class Mailbox:
     def _open(self) -> None:
         if self._connection is None:
             connection = self._app.connection_for_write()
+            if connection.transport.driver_type == "redis":
+                # Whoever consumes gives back messages that are held for too long, by their own idea of that.
+                # Workers know theirs; one who only asks must give back nothing.
+                connection.transport_options = {
+                    **(connection.transport_options or {}), "visibility_timeout": _NEVER_S,
+                }  # fmt: skip
             connection.connect()
             channel = connection.channel()
             control: Any = self._app.control.mailbox  # type: ignore[attr-defined]
@@ -239,7 +253,11 @@ class Mailbox:
             self._queue.declare()
 
     def _receive(self, message: Any) -> None:
-        self._inbox.append((message.headers.get("ticket"), message.payload))
+        try:
+            self._inbox.append(((message.headers or {}).get("ticket"), message.payload))
+        except (SerializationError, AttributeError, TypeError, RecursionError) as error:
+            # Anybody may put anything into the list: that is no answer, and no outage of the broker.
+            logger.warning("an answer can't be read: %s", type(error).__name__)
 
     def _drop(self) -> None:
         connection, self._connection, self._consumer = self._connection, None, None

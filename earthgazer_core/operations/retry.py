@@ -30,8 +30,6 @@ from earthgazer_core.operations.retry_rows import forget_blocked, remember
 from earthgazer_core.recorder.message import Seal, serialise
 from earthgazer_core.recorder.order import FAILED, REPLACED, UNFINISHED
 
-__all__ = ["COPY", "IN_PLACE", "REFUSED", "Retried", "Retrier", "RetryOffer", "RetryPlanItem"]
-
 logger = logging.getLogger(__name__)
 
 _DEADLOCK_TRIES = 5

@@ -12,7 +12,7 @@ from earthgazer_core.db.session import Database
 from earthgazer_core.db.tables import TaskExecutionRow
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.mailbox import Answer, Answers, Mailbox
-from earthgazer_core.operations.workers import pool_name
+from earthgazer_core.operations.pools import pool_name
 from earthgazer_core.recorder.order import REPLACED, UNFINISHED
 
 _TERMINABLE = ("prefork", "eventlet", "gevent")

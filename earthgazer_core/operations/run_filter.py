@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from earthgazer_core.operations.filter import Filter, matcher, parse
 from earthgazer_core.operations.filter.fields import Field, Kind
-
-if TYPE_CHECKING:
-    from earthgazer_core.operations.runs import RunSummary
+from earthgazer_core.operations.run_summary import RunSummary
 
 RUN_FIELDS: Final[dict[str, Field]] = {
     "text": Field(Kind.TEXT, ("run_id", "name", "state", "subject"), "in id, name, state or subject"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,17 +11,17 @@ from typing import Any
 
 import redis
 from celery import Celery
-from celery.backends import base, database
+from celery.backends import base
 from kombu.utils.json import loads
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from earthgazer_core.errors import ServiceUnavailableError
+from earthgazer_core.operations.broker import is_key
 from earthgazer_core.recorder.describe import parse_time
 
-# The stubs know neither these classes nor what they have.
+# The stubs know neither the class nor what it has.
 _key_value: Any = base
-_database: Any = database
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,15 @@ def read_result(app: Celery, task_id: str) -> StoredResult | None:
         ServiceUnavailableError: the result backend is away.
     """
     backend: Any = app.backend
+    if not task_id or not is_key(task_id):
+        return None
     try:
         if isinstance(backend, _key_value.BaseKeyValueStoreBackend):
             if backend.serializer != "json":
                 return None
             raw = backend.get(backend.get_key_for_task(task_id))
             return None if raw is None else _of(_decoded(raw))
-        if isinstance(backend, _database.DatabaseBackend):
+        if _is_database(backend):
             return _from_table(backend.url, task_id)
     except (redis.RedisError, SQLAlchemyError, OSError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
@@ -144,3 +147,9 @@ def _of(meta: Mapping[str, Any]) -> StoredResult | None:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def _is_database(backend: Any) -> bool:
+    """Whether results are kept in tables; an app without such never imports what reads them."""
+    database = sys.modules.get("celery.backends.database")
+    return database is not None and isinstance(backend, database.DatabaseBackend)

@@ -1,22 +1,18 @@
-"""What workers say of themselves, and changes to their pools."""
+"""What workers say of themselves."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from earthgazer_core.errors import InvalidInputError, RefusedError
+from earthgazer_core.operations.answer_values import integer, is_integer, mapping, mappings, number
 from earthgazer_core.operations.mailbox import Answer, Answers, Mailbox
+from earthgazer_core.operations.pools import configured_size, pool_name, pool_size, resize_refusal
 
 _SURVEY = ("stats", "active", "reserved", "scheduled", "active_queues")
-_ANSWER_WITHIN_S = 2.0
-_COUNT_WITHIN_S = 7.0
-"""A prefork pool starts added processes when it next looks after itself, every five seconds."""
-_LOOK_AGAIN_S = 0.1
-_RESIZABLE = ("prefork", "eventlet", "gevent")
+_END_OF_TIME = 253_402_300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +71,6 @@ class WorkerReport:
     """Processes that it was started with; None where it doesn't tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class PoolChange:
-    """What became of a change to a pool."""
-
-    hostname: str
-    """The worker."""
-    size_before: int
-    """Processes before."""
-    size_after: int
-    """Processes counted afterwards."""
-    size_wanted: int
-    """Processes that there will be."""
-    answers: Answers
-    """What the worker said."""
-
-    @property
-    def summary(self) -> str:
-        """One line."""
-        words = f"{self.hostname}: {self.size_before} → {self.size_wanted} processes"
-        return words if self.size_after == self.size_wanted else f"{words}, {self.size_after} so far"
-
-
 def survey(
     mailbox: Mailbox,
     expected: Iterable[str] | None = None,
@@ -144,164 +118,44 @@ def enable_events(
     return mailbox.ask("enable_events", expected=expected, timeout_s=timeout_s)
 
 
-def grow(
-    mailbox: Mailbox, hostname: str, n: int = 1, *, count_within_s: float = _COUNT_WITHIN_S
-) -> PoolChange:
-    """Add ``n`` processes to a worker's pool and count them.
-
-    Args:
-        mailbox: Where to ask.
-        hostname: The worker.
-        n: Processes to add.
-        count_within_s: Time to wait for the processes to be there; 0 returns with its word alone.
-
-    Raises:
-        RefusedError: it did not answer, or its pool can't be resized; the message says why.
-    """
-    return _resize(mailbox, hostname, "pool_grow", n, n, count_within_s)
-
-
-def shrink(
-    mailbox: Mailbox, hostname: str, n: int = 1, *, count_within_s: float = _COUNT_WITHIN_S
-) -> PoolChange:
-    """Take ``n`` processes from a worker's pool and count those that are left; see :func:`grow`.
-
-    Raises:
-        RefusedError: it did not answer, its pool can't be resized, or would have no process left.
-    """
-    return _resize(mailbox, hostname, "pool_shrink", n, -n, count_within_s)
-
-
-def resize_refusal(stats: Mapping[str, Any]) -> str:
-    """Return why a pool with these statistics can't be resized; empty where it can."""
-    pool = pool_name(stats)
-    if "autoscaler" in stats:
-        return "it scales itself: change its autoscale range instead"
-    if pool == "solo":
-        return "a solo pool runs tasks in the worker's own process: there is nothing to resize"
-    if pool and pool not in _RESIZABLE:
-        return f"Celery can't resize {a_pool(pool)}: restart the worker with another --concurrency"
-    return "" if pool else "it did not say what pool it has"
-
-
 def report_of(hostname: str, parts: Mapping[str, Any]) -> WorkerReport:
     """Return a worker's answers to the survey's commands, by command, as one report."""
     stats = parts.get("stats")
     stats = stats if isinstance(stats, dict) and "error" not in stats else {}
-    processes = (stats.get("pool") or {}).get("processes")
-    autoscaler = stats.get("autoscaler") or {}
-    usage = (stats.get("rusage") or {}).get("maxrss")
+    processes = mapping(stats.get("pool")).get("processes")
+    autoscaler = mapping(stats.get("autoscaler"))
+    usage = number(mapping(stats.get("rusage")).get("maxrss"))
     total = stats.get("total")
     return WorkerReport(
         hostname=hostname,
         pool=pool_name(stats),
         pool_size=pool_size(stats),
-        processes=tuple(processes) if isinstance(processes, list) else (),
-        pid=stats.get("pid"),
-        prefetch=stats.get("prefetch_count"),
-        processed=sum(total.values()) if isinstance(total, dict) else None,
-        uptime_s=stats.get("uptime"),
+        processes=tuple(filter(is_integer, processes)) if isinstance(processes, list) else (),
+        pid=integer(stats.get("pid")),
+        prefetch=integer(stats.get("prefetch_count")),
+        processed=sum(filter(is_integer, total.values())) if isinstance(total, dict) else None,
+        uptime_s=number(stats.get("uptime")),
         # Linux counts it in KiB.
-        memory_bytes=int(usage) * 1024 if isinstance(usage, int | float) else None,
-        queues=tuple(sorted(str(queue.get("name")) for queue in _list(parts.get("active_queues")))),
-        active=tuple(_active(task) for task in _list(parts.get("active"))),
-        reserved=len(_list(parts.get("reserved"))),
-        scheduled=len(_list(parts.get("scheduled"))),
-        autoscale=(int(autoscaler.get("min", 0)), int(autoscaler.get("max", 0))) if autoscaler else None,
+        memory_bytes=None if usage is None else int(usage) * 1024,
+        queues=tuple(sorted(str(queue.get("name")) for queue in mappings(parts.get("active_queues")))),
+        active=tuple(_active(task) for task in mappings(parts.get("active"))),
+        reserved=len(mappings(parts.get("reserved"))),
+        scheduled=len(mappings(parts.get("scheduled"))),
+        autoscale=(integer(autoscaler.get("min")) or 0, integer(autoscaler.get("max")) or 0)
+        if autoscaler
+        else None,
         resize_refusal=resize_refusal(stats),
-        configured_size=_configured_size(stats),
+        configured_size=configured_size(stats),
     )
-
-
-def _resize(
-    mailbox: Mailbox, hostname: str, command: str, n: int, change: int, count_within_s: float
-) -> PoolChange:
-    if n < 1:
-        raise InvalidInputError(f"{n} processes: expected 1 or more")
-    stats = _stats(mailbox, hostname)
-    if stats is None:
-        raise RefusedError(
-            f"{hostname} did not answer: it may have ended, or have a solo pool that runs a task just now"
-        )
-    reason = resize_refusal(stats)
-    if reason:
-        raise RefusedError(f"{hostname}: {reason}")
-    before = pool_size(stats) or 0
-    if before + change < 1:
-        raise RefusedError(
-            f"{hostname} has {before} processes; without any it would take messages and never run them"
-        )
-    answers = mailbox.ask(command, {"n": n}, destination=[hostname], timeout_s=_ANSWER_WITHIN_S)
-    for answer in answers.answers:
-        if not answer.is_ok:
-            raise RefusedError(f"{hostname}: {answer.text}")
-    if answers.silent:
-        raise RefusedError(f"{hostname} did not answer in {_ANSWER_WITHIN_S:g} s")
-    counted = _counted(mailbox, hostname, before + change, count_within_s)
-    return PoolChange(hostname, before, counted, before + change, answers)
-
-
-def _counted(mailbox: Mailbox, hostname: str, wanted: int, within_s: float) -> int:
-    """Return the number of processes once it is as wanted, or as it is when patience ends.
-
-    A worker says "done" before a process has started or ended.
-    """
-    deadline = time.monotonic() + within_s
-    while True:
-        stats = _stats(mailbox, hostname)
-        size = (pool_size(stats) if stats else None) or 0
-        if size == wanted or time.monotonic() > deadline:
-            return size
-        time.sleep(_LOOK_AGAIN_S)
-
-
-def _stats(mailbox: Mailbox, hostname: str) -> dict[str, Any] | None:
-    value = mailbox.ask("stats", destination=[hostname], timeout_s=_ANSWER_WITHIN_S).values.get(hostname)
-    return value if isinstance(value, dict) else None
 
 
 def _active(task: Mapping[str, Any]) -> ActiveTask:
-    started = task.get("time_start")
+    started = number(task.get("time_start"))
     return ActiveTask(
         task_id=str(task.get("id")),
         name=str(task.get("name")),
-        pid=task.get("worker_pid"),
-        started_at=datetime.fromtimestamp(started, UTC) if isinstance(started, int | float) else None,
+        pid=integer(task.get("worker_pid")),
+        started_at=datetime.fromtimestamp(started, UTC) if started and 0 < started < _END_OF_TIME else None,
         args_repr=str(task.get("args", "")),
         kwargs_repr=str(task.get("kwargs", "")),
     )
-
-
-def _list(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def pool_name(stats: Mapping[str, Any]) -> str:
-    """Return the kind of pool that a worker's statistics tell of; empty where they don't."""
-    implementation = str((stats.get("pool") or {}).get("implementation") or "")
-    name = implementation.split(":")[0].rsplit(".", 1)[-1]
-    return {"thread": "threads", "asynpool": "prefork"}.get(name, name)
-
-
-def a_pool(name: str) -> str:
-    """Return a kind of pool with its article, ``an eventlet pool``."""
-    name = name or "unknown"
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name} pool"
-
-
-def pool_size(stats: Mapping[str, Any]) -> int | None:
-    """Return how many processes or threads statistics truly tell of; None where they don't."""
-    pool = stats.get("pool") or {}
-    processes = pool.get("processes")
-    if isinstance(processes, list):
-        # ``max-concurrency`` keeps the number that the worker was started with.
-        return len(processes)
-    size = pool.get("max-concurrency")
-    return size if isinstance(size, int) else None
-
-
-def _configured_size(stats: Mapping[str, Any]) -> int | None:
-    """Return the number that a worker was started with; only prefork keeps it when the pool is resized."""
-    size = (stats.get("pool") or {}).get("max-concurrency")
-    is_kept = pool_name(stats) == "prefork" and "autoscaler" not in stats
-    return size if is_kept and isinstance(size, int) else None

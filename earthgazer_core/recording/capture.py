@@ -17,8 +17,8 @@ from earthgazer_core.operations.brokers import broker_of
 from earthgazer_core.operations.events.subscription import LINK_ERRORS, Subscription, subscription_of
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.workers import WorkerReport, survey
+from earthgazer_core.recorder.masking import TextMask
 from earthgazer_core.recording.frames import BrokerNoted, Content, EventsHeard, QueuesSeen, WorkerAsked
-from earthgazer_core.recording.masking import TextMask
 from earthgazer_core.recording.writer import RecordingWriter
 
 _MASKED: Final = ("args", "kwargs", "result", "exception", "traceback")
@@ -151,7 +151,7 @@ class Capture:
         for payload in payloads:
             try:
                 events.extend(self._masked(event) for event in subscription.events_of(payload))
-            except (ValueError, LookupError, TypeError, AttributeError):
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
                 # Anybody may publish anything on the channel: what is no event is counted.
                 unread += 1
         if events:
@@ -165,7 +165,9 @@ class Capture:
         hidden = {
             name: masked
             for name in _MASKED
-            if isinstance(text := event.get(name), str) and (masked := self._mask(text)) != text
+            # Some senders leave out to make text of it.
+            if (value := event.get(name)) is not None
+            and (masked := self._mask(text := value if isinstance(value, str) else repr(value))) != text
         }
         return {**event, **hidden} if hidden else event
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import orjson
@@ -15,6 +15,7 @@ from earthgazer_core.operations.workers import WorkerReport
 
 VERSION: Final = 1
 """Of the format; a reader refuses newer ones."""
+_DEEPEST: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +126,19 @@ def from_line(line: bytes) -> Frame:
 
 
 def _plain(content: Content) -> Any:
-    """Return events with what orjson refuses (numbers beyond 64 bits, lone surrogates) as text."""
+    """Return content with what orjson refuses (numbers beyond 64 bits, lone surrogates, depths) as text."""
     if isinstance(content, EventsHeard):
         return {"events": [_harmless(event) for event in content.events]}
-    return content
+    return _harmless(asdict(content))
 
 
-def _harmless(value: Any) -> Any:
+def _harmless(value: Any, depth: int = 0) -> Any:
+    if depth > _DEEPEST and isinstance(value, Mapping | list | tuple):
+        return "…"
     if isinstance(value, Mapping):
-        return {_harmless_text(str(key)): _harmless(item) for key, item in value.items()}
+        return {_harmless_text(str(key)): _harmless(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_harmless(item) for item in value]
+        return [_harmless(item, depth + 1) for item in value]
     if isinstance(value, str):
         return _harmless_text(value)
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 63:

@@ -5,13 +5,9 @@ Everything here blocks, and imports neither Celery nor a database driver: a cons
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -19,14 +15,15 @@ from typing import Any, Self
 
 import platformdirs
 
-from earthgazer_core import errors
-from earthgazer_core.errors import ConflictError, EarthGazerError, ServiceUnavailableError
-from earthgazer_core.stack.files import control_path, is_there, open_log, state_directory
-from earthgazer_core.stack.identity import MARKER, Identity
+from earthgazer_core.errors import ConflictError, ServiceUnavailableError
+from earthgazer_core.stack.control_client import ANSWER_S, ControlClient, error_of
+from earthgazer_core.stack.files import state_directory
+from earthgazer_core.stack.identity import Identity
+from earthgazer_core.stack.lease import Lease, take_lease
 from earthgazer_core.stack.models import Release, StackEnv, StackStatus, StartStep, StoppingError
 from earthgazer_core.stack.profiles import CELERY_APP
+from earthgazer_core.stack.supervisor_process import start_supervisor
 
-_ANSWER_S = 10.0
 _START_S = 120.0
 _POLL_S = 0.05
 
@@ -36,53 +33,6 @@ def default_state_dir() -> Path:
     return platformdirs.user_state_path("earthgazer")
 
 
-class _Supervisor(subprocess.Popen[bytes]):
-    """A child that outlives us where that is wanted: going out of sight is no leak."""
-
-    def __del__(self) -> None:
-        """Say nothing; a running supervisor belongs to the state directory, not to us."""
-
-
-class Lease:
-    """A console's hold on the stack: while the connection is open, the stack stays."""
-
-    def __init__(self, link: socket.socket) -> None:
-        self._link = link
-
-    @property
-    def is_held(self) -> bool:
-        """Whether the supervisor is still at the other end."""
-        try:
-            return self._link.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) != b""
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-
-    def release(self, choice: Release | None = None) -> bool:
-        """Let go, saying what shall become of the stack; return whether it ends now.
-
-        None is what a lost link says: running tasks end, then the stack stops. Does nothing if let go before.
-        """
-        try:
-            with self._link:
-                request = {"verb": "release", "choice": choice.value if choice else None}
-                self._link.settimeout(_ANSWER_S)
-                self._link.sendall(json.dumps(request).encode() + b"\n")
-                answer = _answer(_read_line(self._link))
-        except (OSError, ServiceUnavailableError):
-            return True
-        return bool(answer["stopping"])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._link.close()
-
-
 class StackClient:
     """Speaks to the supervisor of one state directory."""
 
@@ -90,9 +40,10 @@ class StackClient:
         self, state_dir: Path | None = None, *, app: str = CELERY_APP, options: Sequence[str] = ()
     ) -> None:
         self._asked_for = state_dir or default_state_dir()
+        self._control = ControlClient(self._asked_for)
         self._options = ("--app", app, *options)
         self._lease: Lease | None = None
-        self._supervisor: _Supervisor | None = None
+        self._supervisor: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -137,8 +88,8 @@ class StackClient:
         was_started = self._hold(detach=detach, workers=workers, on_step=on_step)
         try:
             if detach:
-                self._ask("detach", on=True)
-            for event in self._stream(
+                self._control.ask("detach", on=True)
+            for event in self._control.stream(
                 "watch", _START_S, until=["up"] if wait_for_workers else ["up", "usable"]
             ):
                 _report(event, on_step)
@@ -152,7 +103,7 @@ class StackClient:
 
     def watch_start(self, on_step: Callable[[StartStep], None]) -> None:
         """Report the steps of the start, those told before included, until all workers are seen or failed."""
-        for event in self._stream("watch", _START_S, until=["up"]):
+        for event in self._control.stream("watch", _START_S, until=["up"]):
             _report(event, on_step)
 
     def attach(self) -> Lease:
@@ -162,24 +113,24 @@ class StackClient:
             ServiceUnavailableError: no stack runs here.
             ConflictError: it is stopping.
         """
-        lease, self._lease = self._lease or self._take_lease(), None
+        lease, self._lease = self._lease or take_lease(self._control), None
         return lease
 
     def is_running(self) -> bool:
         """Whether a supervisor answers."""
         try:
-            self._ask("hello")
+            self._control.ask("hello")
         except ServiceUnavailableError:
             return False
         return True
 
     def status(self) -> StackStatus:
         """Return the stack at this moment; ServiceUnavailableError if none runs."""
-        return StackStatus.from_json(self._ask("status")["status"])
+        return StackStatus.from_json(self._control.ask("status")["status"])
 
     def env(self) -> dict[str, str]:
         """Return the settings that reach it, passwords included; ServiceUnavailableError if none runs."""
-        variables: dict[str, str] = self._ask("env")["variables"]
+        variables: dict[str, str] = self._control.ask("env")["variables"]
         return variables
 
     def start_worker(self, profile: str) -> str:
@@ -190,7 +141,7 @@ class StackClient:
             ConflictError: the stack is starting or stopping.
             ServiceUnavailableError: none runs.
         """
-        return str(self._ask("start_worker", profile=profile)["name"])
+        return str(self._control.ask("start_worker", profile=profile)["name"])
 
     def stop_worker(self, name: str) -> str:
         """Ask a worker to end what it runs and go; return its name.
@@ -200,7 +151,7 @@ class StackClient:
             ConflictError: the stack is starting or stopping.
             ServiceUnavailableError: none runs.
         """
-        return str(self._ask("stop_worker", name=name)["name"])
+        return str(self._control.ask("stop_worker", name=name)["name"])
 
     def shutdown(
         self,
@@ -232,12 +183,14 @@ class StackClient:
         while self._lease is None:
             try:
                 self._greet()
-                self._lease = self._take_lease()
+                self._lease = take_lease(self._control)
             except StoppingError:
                 self._see_off(deadline, on_step)
             except ServiceUnavailableError:
                 # Nobody answers: not started yet, ended a moment ago, or taken by one that is just starting.
-                was_started = self._start(detach=detach, workers=workers) or was_started
+                supervisor = start_supervisor(self.state_dir, self._options, detach=detach, workers=workers)
+                if supervisor is not None:
+                    self._supervisor, was_started = supervisor, True
             if self._lease is None and time.monotonic() > deadline:
                 raise ConflictError(f"state directory {self.state_dir} is taken, but nobody answers there")
         return was_started
@@ -246,14 +199,14 @@ class StackClient:
         """Wait for the end of a stack that is stopping; raise why, if it is one that could not start."""
         failed = None
         try:
-            for event in self._stream("watch", max(0.1, deadline - time.monotonic())):
+            for event in self._control.stream("watch", max(0.1, deadline - time.monotonic())):
                 if event["event"] == "step" and on_step is not None:
                     on_step(StartStep.from_json(event["step"]))
                 failed = event if event["event"] == "failed" else None
         except ServiceUnavailableError:
             return
         if failed is not None:
-            raise _error(failed)
+            raise error_of(failed)
 
     def _follow_to_the_end(
         self,
@@ -262,11 +215,11 @@ class StackClient:
         timeout_s: float | None,
         **arguments: Any,
     ) -> None:
-        supervisor = Identity.of(int(self._ask("hello")["pid"]))
-        for event in self._stream(verb, timeout_s, **arguments):
+        supervisor = Identity.of(int(self._control.ask("hello")["pid"]))
+        for event in self._control.stream(verb, timeout_s, **arguments):
             if event["event"] == "step" and on_step is not None:
                 on_step(StartStep.from_json(event["step"]))
-        deadline = time.monotonic() + _ANSWER_S
+        deadline = time.monotonic() + ANSWER_S
         while supervisor is not None and supervisor.is_alive():
             if time.monotonic() > deadline:
                 raise ServiceUnavailableError(
@@ -277,7 +230,7 @@ class StackClient:
             self._supervisor.poll()  # collects it if it was ours
 
     def _greet(self) -> None:
-        hello = self._ask("hello")
+        hello = self._control.ask("hello")
         if hello["version"] != version("earthgazer"):
             raise ConflictError(
                 f"state directory {self.state_dir} is in use by EarthGazer {hello['version']}"
@@ -287,120 +240,11 @@ class StackClient:
         if hello["phase"] == "stopping":
             raise StoppingError("the stack is stopping")
 
-    def _take_lease(self) -> Lease:
-        link = self._connect(_ANSWER_S)
-        try:
-            link.sendall(b'{"verb": "attach"}\n')
-            _answer(_read_line(link))
-        except BaseException:
-            link.close()
-            raise
-        link.settimeout(None)
-        return Lease(link)
-
-    def _start(self, *, detach: bool, workers: int | None) -> bool:
-        """Start a supervisor; return whether it took the state directory."""
-        state_dir = self.state_dir
-        # -P keeps modules of the current directory from being imported instead of the installed ones.
-        command = [sys.executable, "-P", "-m", "earthgazer_core.stack", "--state-dir", str(state_dir)]
-        command += self._options
-        command += ["--detach"] if detach else []
-        command += ["--workers", str(workers)] if workers is not None else []
-        log = open_log(state_dir, "supervisor")
-        read_end, write_end = os.pipe()
-        with os.fdopen(read_end, "rb") as answer:
-            with os.fdopen(log, "ab") as stderr, os.fdopen(write_end, "wb") as stdout:
-                process = _Supervisor(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=stdout,
-                    stderr=stderr,
-                    # A mark inherited from another stack would make that one take us for its own.
-                    env={name: value for name, value in os.environ.items() if name != MARKER},
-                    start_new_session=True,
-                )
-            line = answer.readline()
-        if not line:
-            process.wait()
-            raise ServiceUnavailableError(
-                f"the stack's supervisor did not start: see {state_dir}/logs/supervisor.log"
-            )
-        try:
-            _answer(line)
-        except ConflictError:
-            process.wait()
-            time.sleep(_POLL_S)
-            return False
-        except EarthGazerError:
-            process.wait()
-            raise
-        self._supervisor = process
-        return True
-
-    def _ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        with self._connect(_ANSWER_S) as link:
-            link.sendall(json.dumps({"verb": verb, **arguments}).encode() + b"\n")
-            return _answer(_read_line(link))
-
-    def _stream(self, verb: str, timeout_s: float | None, **arguments: Any) -> Iterator[dict[str, Any]]:
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        with self._connect(timeout_s) as link, link.makefile("rb") as lines:
-            link.sendall(json.dumps({"verb": verb, **arguments}).encode() + b"\n")
-            while True:
-                if deadline is not None:
-                    link.settimeout(max(0.01, deadline - time.monotonic()))
-                try:
-                    event = _answer(lines.readline())
-                except TimeoutError:
-                    raise ServiceUnavailableError(f"the stack took longer than {timeout_s:.0f} s") from None
-                yield event
-                if event["event"] in ("stopped", "failed", *arguments.get("until", ())):
-                    return
-
-    def _connect(self, timeout_s: float | None) -> socket.socket:
-        nobody = f"no stack runs in {self._asked_for}: start it with `earthgazer stack up`"
-        if not is_there(self._asked_for):
-            raise ServiceUnavailableError(nobody)
-        path = control_path(self.state_dir)
-        link = socket.socket(socket.AF_UNIX)
-        link.settimeout(timeout_s)
-        try:
-            link.connect(str(path))
-        except OSError as error:
-            link.close()
-            raise ServiceUnavailableError(nobody) from error
-        return link
-
 
 def _report(event: dict[str, Any], on_step: Callable[[StartStep], None] | None) -> None:
     if event["event"] == "step" and on_step is not None:
         on_step(StartStep.from_json(event["step"]))
     if event["event"] == "failed":
-        raise _error(event)
+        raise error_of(event)
     if event["event"] == "stopped":
         raise ServiceUnavailableError("the stack was stopped while it started")
-
-
-def _read_line(link: socket.socket) -> bytes:
-    with link.makefile("rb") as lines:
-        try:
-            return lines.readline()
-        except TimeoutError:
-            raise ServiceUnavailableError("the stack's supervisor does not answer") from None
-
-
-def _answer(line: bytes) -> dict[str, Any]:
-    if not line.endswith(b"\n"):
-        raise ServiceUnavailableError("the stack's supervisor ended")
-    answer: dict[str, Any] = json.loads(line)
-    if not answer["ok"]:
-        raise _error(answer)
-    return answer
-
-
-def _error(answer: dict[str, Any]) -> EarthGazerError:
-    if answer["kind"] == StoppingError.__name__:
-        return StoppingError(answer["error"])
-    kind = getattr(errors, str(answer["kind"]), EarthGazerError)
-    is_ours = isinstance(kind, type) and issubclass(kind, EarthGazerError)
-    return (kind if is_ours else EarthGazerError)(str(answer["error"]))

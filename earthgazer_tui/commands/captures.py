@@ -41,6 +41,7 @@ class ProcessCaptures(FleetCommand[CaptureRow]):
     id = "capture.process"
     key = "P"
     title = "Process"
+    only_own: ClassVar[bool] = True
 
     async def ask(self, fleet: Fleet, subjects: Sequence[CaptureRow]) -> Question | None:
         """Ask above one capture."""
@@ -65,6 +66,7 @@ class ReprocessCaptures(FleetCommand[CaptureRow]):
     id = "capture.reprocess"
     key = "R"
     title = "Reprocess"
+    only_own: ClassVar[bool] = True
 
     async def ask(self, fleet: Fleet, subjects: Sequence[CaptureRow]) -> Question | None:
         """Ask always: it repeats work that may have been done well."""
@@ -86,6 +88,7 @@ class DiscoverCaptures(FleetCommand[Freshness]):
     id = "capture.discover"
     key = "D"
     title = "Discover"
+    only_own: ClassVar[bool] = True
     needs_subject: ClassVar[bool] = False
 
     async def run(self, fleet: Fleet, subjects: Sequence[Freshness]) -> ActionResult:

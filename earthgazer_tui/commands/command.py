@@ -35,6 +35,8 @@ class Command:
     """Whether it goes through a recording, and a fleet that is alive hasn't got it."""
     only_embedded: ClassVar[bool] = False
     """Whether it works on an embedded stack alone; with other fleets it says so, and the footer lacks it."""
+    only_own: ClassVar[bool] = False
+    """Whether it works on EarthGazer's own fleets alone; with others it says so, and the footer lacks it."""
     in_footer: ClassVar[bool] = True
     """Whether the footer shows it."""
     key_display: ClassVar[str | None] = None

@@ -16,6 +16,7 @@ class DiscoverAndProcess(FleetCommand[None]):
     id = "fleet.discover-and-process"
     key = "D"
     title = "Discover and process"
+    only_own: ClassVar[bool] = True
     needs_subject: ClassVar[bool] = False
 
     async def run(self, fleet: Fleet, subjects: Sequence[None]) -> ActionResult:

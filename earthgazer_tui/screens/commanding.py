@@ -128,13 +128,8 @@ class CommandingScreen(ReplayingScreen):
         command = next((c for c in self.commands if c.id == command_id), None)
         if command is None:
             self.notify("The console is read-only.", severity="warning", markup=False)
-        elif not self._has_use_for(command):
-            self.notify(
-                "No embedded stack: workers of such a one alone can be started and stopped here.",
-                title=command.title,
-                severity="warning",
-                markup=False,
-            )
+        elif reason := self._why_useless(command):
+            self.notify(reason, title=command.title, severity="warning", markup=False)
         elif needs_argument(command) and not argument:
             await self.action_open_line(f"{names_of(command)[0]} ")
         elif issubclass(command, FleetCommand):
@@ -267,14 +262,20 @@ class CommandingScreen(ReplayingScreen):
 
     def _footer_keys(self) -> Iterator[tuple[str, str]]:
         """Yield keys and words, the way back and what is always there last."""
-        shown = [command for command in self.commands if command.in_footer and self._has_use_for(command)]
+        shown = [command for command in self.commands if command.in_footer and not self._why_useless(command)]
         for command in sorted(shown, key=lambda command: command in ALWAYS_SHOWN):
             yield command.shown_key(self.session.keys), command.title
 
-    def _has_use_for(self, command: type[Command]) -> bool:
-        """Return whether a command can do anything with this kind of fleet."""
+    def _why_useless(self, command: type[Command]) -> str:
+        """Return why a command can do nothing with this kind of fleet; empty where it can."""
         snapshot = self.session.store.snapshot
-        return not command.only_embedded or snapshot is None or snapshot.is_embedded
+        if snapshot is None:
+            return ""
+        if command.only_embedded and not snapshot.is_embedded:
+            return "No embedded stack: workers of such a one alone can be started and stopped here."
+        if command.only_own and snapshot.is_foreign:
+            return "This fleet is not known to be EarthGazer's, so there is no imagery to work on here."
+        return ""
 
     @work(group="go", exclusive=True)
     async def _go(self, what: str, name: str) -> None:

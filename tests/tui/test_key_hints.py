@@ -94,3 +94,29 @@ async def test_a_foreign_fleet_is_offered_no_local_workers() -> None:
         assert "No embedded stack" in shown(pilot)
         assert not pilot.app.screen.is_modal
         assert fleet.calls == []
+
+
+@pytest.mark.parametrize(("mode", "key", "title"), [("1", "D", "Discover"), ("2", "D", "Discover")])
+async def test_a_foreign_fleet_is_offered_no_imagery(mode: str, key: str, title: str) -> None:
+    fleet = ScriptedFleet(make.a_snapshot(context="foreign", is_embedded=False, is_foreign=True))
+    async with console(fleet, size=(120, 30)) as pilot:
+        await press(pilot, mode)
+        assert "Help" in footer(pilot)
+        assert title not in footer(pilot)
+        await press(pilot, key)
+        assert "not known to be EarthGazer's" in shown(pilot)
+        assert not pilot.app.screen.is_modal
+        assert fleet.calls == []
+
+
+async def test_a_capture_of_a_foreign_fleet_is_not_processed() -> None:
+    fleet = ScriptedFleet(make.a_snapshot(context="foreign", is_embedded=False, is_foreign=True))
+    fleet.capture_rows = [make.a_capture(1)]
+    async with console(fleet, size=(120, 30)) as pilot:
+        await press(pilot, "2")
+        for key in ("P", "R"):
+            await press(pilot, key)
+            assert "not known to be EarthGazer's" in shown(pilot)
+        assert "rocess" not in footer(pilot)
+        assert not pilot.app.screen.is_modal
+        assert fleet.calls == []

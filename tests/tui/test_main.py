@@ -68,7 +68,7 @@ class Fleet(ScriptedFleet):
         secret = "hunter2"
         raise ZeroDivisionError("a mistake of ours")
 
-log_to_file()
+log_to_file(str)
 sys.exit(asyncio.run(run(ConsoleApp(Fleet))))
 """
 

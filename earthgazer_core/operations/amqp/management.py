@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-import requests
-
 from earthgazer_core.web import USER_AGENT, shown
 
 _TIMEOUT_S = 2.0
@@ -65,6 +63,9 @@ class ManagementApi:
         return self._known
 
     def _ask(self) -> Managed:
+        # Whoever looks at Redis need not wait for an HTTP client.
+        import requests
+
         url = f"{self._url}/api/queues/{quote(self._virtual_host, safe='')}"
         try:
             response = requests.get(

@@ -9,7 +9,7 @@ from celery.utils.time import rate
 
 from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.operations.controls.control import ControlResult, OnAnswer, WorkerControl
-from earthgazer_core.operations.workers import a_pool, pool_name
+from earthgazer_core.operations.pools import a_pool, pool_name
 
 
 def rate_limit(

@@ -7,7 +7,7 @@ from typing import Any
 
 from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.operations.controls.control import ControlResult, OnAnswer, WorkerControl
-from earthgazer_core.operations.workers import pool_size, resize_refusal
+from earthgazer_core.operations.pools import pool_size, resize_refusal
 
 
 def resize(

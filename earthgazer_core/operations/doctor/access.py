@@ -43,3 +43,5 @@ class FleetAccess:
     """Time that the broker and the database have to answer."""
     thresholds: Thresholds = field(default_factory=Thresholds)
     """From which point on something is a fault."""
+    unread_events: int = 0
+    """Messages on the event channel that could not be read, as far as somebody listened."""

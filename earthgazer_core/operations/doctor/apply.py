@@ -11,6 +11,7 @@ from earthgazer_core.errors import RefusedError
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.controls.consumers import add_consumer
 from earthgazer_core.operations.controls.control import ControlResult, WorkerControl
+from earthgazer_core.operations.controls.counted_resize import resize_counted
 from earthgazer_core.operations.controls.events import switch_events
 from earthgazer_core.operations.controls.limits import rate_limit
 from earthgazer_core.operations.doctor.access import FleetAccess
@@ -22,8 +23,8 @@ from earthgazer_core.operations.queues.broker import QueueBroker
 from earthgazer_core.operations.queues.lever_broker import LeverBroker, lever_broker
 from earthgazer_core.operations.queues.pause import enforce, resume
 from earthgazer_core.operations.reconcile import reconcile
-from earthgazer_core.operations.retry import Retried, Retrier
-from earthgazer_core.operations.workers import grow
+from earthgazer_core.operations.retry import Retrier
+from earthgazer_core.operations.retry_offer import Retried
 
 _BROKER_OPTIONS = {("appendonly", "yes"), ("maxmemory-policy", "noeviction")}
 
@@ -76,10 +77,8 @@ class Hands:
             return _told(add_consumer(control, [targets[0]], targets[1]))
 
     def _grow(self, targets: Sequence[str]) -> str:
-        with noted(self._access.database, "pool.grow", {"worker": targets[0], "n": 1}, self._context) as note:
-            changed = grow(self._mailbox, targets[0])
-            note.detail = {"before": changed.size_before, "after": changed.size_after}
-        return changed.summary
+        with self._control() as control:
+            return resize_counted(control, targets[0], 1).summary
 
     def _enable_events(self, targets: Sequence[str]) -> str:
         with self._control() as control:

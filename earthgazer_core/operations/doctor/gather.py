@@ -78,6 +78,7 @@ def gather(access: FleetAccess) -> Observations:
         disks=tuple(_disks(access)),
         celery_app=access.celery_app,
         thresholds=access.thresholds,
+        unread_events=access.unread_events,
     )
 
 

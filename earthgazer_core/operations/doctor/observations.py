@@ -118,6 +118,20 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """Messages of a queue whose content can't be told."""
+
+    queue: str
+    """The queue."""
+    reason: str
+    """Why."""
+    is_foreign_type: bool
+    """Whether they are calls of tasks in a serialisation that is not opened here."""
+    count: int
+    """How many, of those that were looked at."""
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerSeen:
     """The broker and what waits in it."""
 
@@ -131,6 +145,8 @@ class BrokerSeen:
     """The server itself."""
     pauses: tuple[Pause, ...] = ()
     """Queues that are paused."""
+    unread: tuple[Unread, ...] = ()
+    """Waiting messages that can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +291,8 @@ class Observations:
     """What follows ``celery -A`` in a fix."""
     thresholds: Thresholds
     """From which point on something is a fault."""
+    unread_events: int = 0
+    """Messages on the event channel that were no events, as far as somebody listened."""
 
     @property
     def silent_listeners(self) -> int:

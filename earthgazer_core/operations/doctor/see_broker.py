@@ -6,7 +6,8 @@ import json
 import threading
 import time
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -25,11 +26,14 @@ from earthgazer_core.operations.doctor.observations import (
     Pause,
     ReplyList,
     ServerSeen,
+    Unread,
     WorkerSeen,
 )
 from earthgazer_core.operations.listeners import count_listeners, topic
-from earthgazer_core.operations.queues.lever_broker import lever_broker
+from earthgazer_core.operations.queues.lever_broker import LeverBroker, lever_broker
 from earthgazer_core.operations.queues.marks import pauses
+from earthgazer_core.operations.queues.message import read_message
+from earthgazer_core.operations.visibility import visibility_timeout_s
 
 _PATIENCE_S = 3.0
 _PEEK = 200
@@ -37,6 +41,7 @@ _MOST_HELD = 5_000
 _SCAN_PAGE = 5_000
 _SCAN_S = 2.0
 _LISTEN_S = 0.1
+_MOST_SECONDS = 1e12
 
 
 class BrokerWatch:
@@ -78,7 +83,7 @@ class BrokerWatch:
             self._channel.close()
         self._connection.release()
 
-    def seen(self, broker: RedisBroker, workers: Iterable[WorkerSeen]) -> BrokerSeen:
+    def seen(self, broker: RedisBroker, workers: Sequence[WorkerSeen]) -> BrokerSeen:
         """Return the broker after workers were asked."""
         with _translated():
             server = replace(self._server, orphan_replies=tuple(self._orphans()))
@@ -87,11 +92,16 @@ class BrokerWatch:
             for queue in worker.report.queues:
                 consumers[queue] = consumers.get(queue, 0) + 1
         snapshot = broker.snapshot(broker.queue_names(also=consumers), consumers)
+        told = [worker.conf for worker in workers if worker.conf is not None]
+        limit_s = visibility_timeout_s(told, snapshot.visibility_timeout_s)
+        snapshot = replace(snapshot, visibility_timeout_s=limit_s)
         waiting = [
             message for queue in snapshot.queues if queue.depth for message in broker.peek(queue.name, _PEEK)
         ]
         held = islice(broker.messages(()), _MOST_HELD) if snapshot.unacked else ()
-        return BrokerSeen(snapshot, tuple(waiting), tuple(held), server, _pauses(self._app))
+        with closing(lever_broker(self._app)) as lever:
+            unread = tuple(_unread(lever, [queue.name for queue in snapshot.queues if queue.depth]))
+        return BrokerSeen(snapshot, tuple(waiting), tuple(held), server, _pauses(self._app), unread)
 
     def delete_orphans(self, keys: Iterable[str]) -> tuple[str, ...]:
         """Delete those of these lists of answers that nobody has fetched from since this watch began."""
@@ -133,7 +143,7 @@ class BrokerWatch:
         worker, kind, at = str(event.get("hostname")), str(event.get("type")), event.get("timestamp")
         if kind.startswith("task-") and kind != "task-sent":
             self._event_senders.add(worker)
-        elif kind == "worker-heartbeat" and isinstance(at, int | float):
+        elif kind == "worker-heartbeat" and isinstance(at, int | float) and abs(at) < _MOST_SECONDS:
             # Delivery takes time, so the smallest difference is the nearest to the truth.
             skew = at - now
             self._skews[worker] = min(skew, self._skews.get(worker, skew), key=abs)
@@ -206,6 +216,17 @@ class BrokerWatch:
         return f"{self._channel.global_keyprefix}{name}"
 
 
+def _unread(broker: LeverBroker, queues: Iterable[str]) -> Iterator[Unread]:
+    for queue in queues:
+        found: Counter[tuple[str, bool]] = Counter()
+        for stored in broker.waiting(queue, _PEEK):
+            message = read_message(broker, stored)
+            if message.note and message.arguments_from != "message" and not message.is_hidden:
+                found[message.note, bool(message.name)] += 1
+        for (reason, is_call), count in sorted(found.items()):
+            yield Unread(queue, reason, is_call and "not opened" in reason, count)
+
+
 def _pauses(app: Celery) -> tuple[Pause, ...]:
     with closing(lever_broker(app)) as broker:
         kept = pauses(broker)
@@ -223,7 +244,7 @@ def _events_in(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if envelope["properties"].get("body_encoding") == "base64":
             body = b64decode(body)
         decoded = json.loads(body) if envelope.get("content-type") == "application/json" else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         # Others may publish here as well; what is no event of Celery's is no evidence.
         return
     for event in decoded if isinstance(decoded, list) else [decoded]:

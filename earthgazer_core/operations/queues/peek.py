@@ -71,8 +71,16 @@ def find(broker: LeverBroker, queue: str, identity: str) -> tuple[WaitingMessage
     )
 
 
-def held(broker: LeverBroker, queue: str, limit: int = 1_000) -> tuple[HeldMessage, ...]:
+def held(
+    broker: LeverBroker, queue: str, limit: int = 1_000, *, timeout_s: float | None = None
+) -> tuple[HeldMessage, ...]:
     """Return the messages of a queue that workers hold, those held longest first.
+
+    Args:
+        broker: Where to look.
+        queue: Its name.
+        limit: At most so many.
+        timeout_s: The visibility timeout that the workers told; by our own settings if None.
 
     Raises:
         NotFoundError: there is no such queue.
@@ -80,7 +88,7 @@ def held(broker: LeverBroker, queue: str, limit: int = 1_000) -> tuple[HeldMessa
         ServiceUnavailableError: the broker is away.
     """
     broker.require(queue)
-    timeout_s = broker.visibility_timeout_s
+    timeout_s = broker.visibility_timeout_s if timeout_s is None else timeout_s
     now = datetime.now(UTC)
     found = []
     for message in broker.holding():

@@ -8,7 +8,6 @@ from threading import Lock
 
 from earthgazer_core.operations.controls.control import WorkerControl
 from earthgazer_core.operations.mailbox import Mailbox
-from earthgazer_tui.fleet.errors import RefusedError
 from earthgazer_tui.fleet.live.services import Services
 
 ANSWER_WITHIN_S = 2.0
@@ -66,11 +65,10 @@ class Controls:
 
     def _made(self) -> WorkerControl:
         services = self._services
-        if services.app is None:
-            raise RefusedError("no broker is configured")
+        app = services.need_app()
         return WorkerControl(
-            services.app,
-            Mailbox(services.app),
+            app,
+            Mailbox(app),
             database=services.database,
             context=services.context,
             timeout_s=ANSWER_WITHIN_S,

@@ -6,7 +6,8 @@ from earthgazer_core.db.session import Database
 from earthgazer_core.operations.edit import ArgumentsError, difference, parse_arguments, render_arguments
 from earthgazer_core.operations.executions import show_execution
 from earthgazer_core.operations.recorded_arguments import recorded_arguments
-from earthgazer_core.operations.retry import REFUSED, Retrier
+from earthgazer_core.operations.retry import Retrier
+from earthgazer_core.operations.retry_offer import REFUSED
 from earthgazer_tui.fleet.errors import RefusedError
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.models import ActionResult, ArgumentsReview, EditableArguments

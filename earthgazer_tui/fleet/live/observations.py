@@ -89,6 +89,8 @@ class Observations:
     """By name as shown."""
     settings: Mapping[str, tuple[int | None, Mapping[str, Any]]] = field(default_factory=dict)
     """(process id, settings that somebody set, without secrets) of workers, by name as shown."""
+    visibility_timeout_s: float | None = None
+    """Age at which a held message goes to another worker, by living workers' settings; None before a look."""
     deeds: tuple[Deed, ...] = ()
     """What operators did to workers, as far as it is known, oldest first."""
     is_surveyed: bool = False

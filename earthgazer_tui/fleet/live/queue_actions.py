@@ -41,6 +41,7 @@ class QueueActions:
         mailbox: Callable[[], Mailbox],
         living: Callable[[], tuple[str, ...]],
         consumed: Callable[[], tuple[str, ...]],
+        visibility_timeout_s: Callable[[], float | None],
     ) -> None:
         self._services = services
         self._names = names
@@ -52,7 +53,7 @@ class QueueActions:
         self._is_closed = False
         self._broker: LeverBroker | None = None
         self._preview: tuple[str, purging.PurgePreview] | None = None
-        self.look = QueueLook(self.broker, names)
+        self.look = QueueLook(self.broker, names, visibility_timeout_s)
 
     def broker(self) -> LeverBroker:
         """Return the broker, opened once."""

@@ -34,9 +34,15 @@ _ARGUMENTS = ("argsrepr", "kwargsrepr")
 class QueueLook:
     """Peeks at messages, and remembers those shown, so that a key names exactly the one that was seen."""
 
-    def __init__(self, broker: Callable[[], LeverBroker], names: Names) -> None:
+    def __init__(
+        self,
+        broker: Callable[[], LeverBroker],
+        names: Names,
+        visibility_timeout_s: Callable[[], float | None],
+    ) -> None:
         self._broker = broker
         self._names = names
+        self._visibility_timeout_s = visibility_timeout_s
         self._shown: OrderedDict[str, WaitingMessage | HeldMessage] = OrderedDict()
         self._lock = Lock()
 
@@ -48,7 +54,7 @@ class QueueLook:
         # What workers take in between is in both rather than in neither.
         waiting = peek(broker, real, limit)
         try:
-            by_workers = held(broker, real, limit)
+            by_workers = held(broker, real, limit, timeout_s=self._visibility_timeout_s())
         except errors.RefusedError:
             # RabbitMQ counts them, and shows none.
             by_workers = ()

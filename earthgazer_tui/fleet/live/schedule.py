@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from celery import Celery
 from sqlalchemy.orm import Session
 
 from earthgazer_core.db.session import Database
@@ -29,7 +28,7 @@ class ScheduleActions:
 
     def run(self, names: Sequence[str]) -> ActionResult:
         """Send these at once."""
-        database, app, context = self._database, self._app, self._services.context
+        database, app, context = self._database, self._services.need_app(), self._services.context
 
         def run(name: str) -> str:
             sent = operations.run_now(database, app, name, context=context)
@@ -62,12 +61,6 @@ class ScheduleActions:
         if self._services.database is None:
             raise RefusedError("the schedule is kept in the database, and none is configured")
         return self._services.database
-
-    @property
-    def _app(self) -> Celery:
-        if self._services.app is None:
-            raise RefusedError("no broker is configured")
-        return self._services.app
 
 
 def _each(names: Sequence[str], act: Callable[[str], str]) -> ActionResult:

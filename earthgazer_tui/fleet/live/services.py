@@ -20,6 +20,7 @@ from earthgazer_core.settings import CelerySettings, DatabaseSettings, EarthGaze
 from earthgazer_core.stack.client import StackClient
 from earthgazer_core.stack.lease import Lease
 from earthgazer_core.stack.models import StartStep
+from earthgazer_tui.fleet.errors import RefusedError
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.fleet_app import SOCKET_OPTIONS, fleet_app, speaks_redis
 from earthgazer_tui.fleet.live.options import LiveOptions
@@ -67,6 +68,16 @@ class Services:
     def is_foreign(self) -> bool:
         """Whether the fleet is not known to be EarthGazer's."""
         return self.kind == "foreign"
+
+    def need_app(self) -> Celery:
+        """Return the app that speaks to the broker.
+
+        Raises:
+            RefusedError: no broker is configured.
+        """
+        if self.app is None:
+            raise RefusedError("no broker is configured")
+        return self.app
 
     def redis_broker(self) -> RedisBroker:
         """Return a reader of the broker's queues; not connected yet.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from earthgazer_core import recorder
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.recorder.masking import TextMask
-from earthgazer_tui.fleet.errors import FleetError, RefusedError
+from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.live import relations, tasks
 from earthgazer_tui.fleet.live.audit import Audit
 from earthgazer_tui.fleet.live.clock import moment
@@ -62,7 +62,9 @@ class LiveSession:
             ServiceWatch(services.broker_label, broker), ServiceWatch(services.database_label, database)
         )
         self.reader = Reader(services.database)
-        origin = Origin(services.context, services.embedded is not None, options.read_only)
+        origin = Origin(
+            services.context, services.embedded is not None, options.read_only, services.is_foreign
+        )
         self._stream: EventStream | None = None
         builder = SnapshotBuilder(
             origin, self.state, self.seen, self._names, self._unread_reason, self._clock()
@@ -87,8 +89,9 @@ class LiveSession:
         )
         self.worker_facts = WorkerFacts(self._names, self._controls, self.seen, self.last_seen)
         self.queue_actions = QueueActions(
-            services, self._names, audit, self.mailbox, self.living, self.consumed_queues
-        )
+            services, self._names, audit, self.mailbox, self.living, self.consumed_queues,
+            lambda: self.seen.visibility_timeout_s,
+        )  # fmt: skip
 
     def start(self) -> None:
         """Begin to listen and to ask."""
@@ -122,10 +125,9 @@ class LiveSession:
 
     def mailbox(self) -> Mailbox:
         """Return the mailbox for commands, apart from the poller's: nobody waits behind a dead worker."""
-        if self.services.app is None:
-            raise RefusedError("no broker is configured")
+        app = self.services.need_app()
         if self._mailbox is None:
-            self._mailbox = Mailbox(self.services.app)
+            self._mailbox = Mailbox(app)
         return self._mailbox
 
     def living(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from earthgazer_core.operations.visibility import visibility_timeout_s
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.alerts import alerts_of
 from earthgazer_tui.fleet.live.clock import coarse_age, moment
@@ -40,6 +41,8 @@ class Origin:
     """Whether we run it."""
     is_read_only: bool
     """Whether changing it is refused."""
+    is_foreign: bool = False
+    """Whether it isn't known to be EarthGazer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ class SnapshotBuilder:
             taken_at=self._clock.now(),
             context=self._origin.context,
             is_embedded=self._origin.is_embedded,
+            is_foreign=self._origin.is_foreign,
             is_read_only=self._origin.is_read_only,
             broker=seen.broker.service,
             database=seen.database.service,
@@ -158,6 +162,14 @@ class SnapshotBuilder:
         seen = self._seen
         if seen.queues is None:
             return ()
+        limit_s = seen.visibility_timeout_s = visibility_timeout_s(
+            (
+                seen.settings[worker.hostname][1]
+                for worker in workers
+                if worker.hostname in seen.settings and worker.state in (WorkerState.SEEN, WorkerState.LATE)
+            ),
+            seen.queues.visibility_timeout_s,
+        )
         rows = []
         for queue in seen.queues.queues:
             name = self._names.show(queue.name)
@@ -177,7 +189,7 @@ class SnapshotBuilder:
                     oldest_unacked_s=None
                     if queue.oldest_unacked_s is None
                     else coarse_age(queue.oldest_unacked_s),
-                    visibility_timeout_s=seen.queues.visibility_timeout_s,
+                    visibility_timeout_s=limit_s,
                     consumers=consumers if seen.is_surveyed else None,
                     in_rate=rate_in,
                     out_rate=rate_out,

@@ -11,7 +11,8 @@ from earthgazer_core.operations.bulk_plan import LIMIT as MOST_AT_ONCE
 from earthgazer_core.operations.cancel import cancel_run
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.resume import Resumer
-from earthgazer_core.operations.retry import Retried, Retrier
+from earthgazer_core.operations.retry import Retrier
+from earthgazer_core.operations.retry_offer import Retried
 from earthgazer_core.operations.revoke import revoke
 from earthgazer_tui.fleet.errors import RefusedError
 from earthgazer_tui.fleet.live import bulk_retry, edited_retry, sanitise
@@ -227,14 +228,13 @@ class TaskActions:
     def _retry(self) -> Retrier:
         if self._services.database is None:
             raise RefusedError("only recorded messages can be published again, and no database is configured")
-        if self._services.app is None:
-            raise RefusedError("no broker is configured")
+        app = self._services.need_app()
         if self._retrier is None:
             self._broker = self._services.redis_broker() if self._services.is_redis else None
             key = self._services.settings.recorder.encryption_key
             self._retrier = Retrier(
                 self._services.database,
-                self._services.app,
+                app,
                 self._broker,
                 encryption_key=key.get_secret_value() if key is not None else None,
                 context=self._services.context,

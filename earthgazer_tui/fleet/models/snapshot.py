@@ -116,6 +116,8 @@ class Snapshot:
     """Worst first."""
     recent: tuple[TaskRow, ...]
     """Newest tasks from events, newest first, at most 50."""
+    is_foreign: bool = False
+    """Whether the fleet isn't known to be EarthGazer's, so that there is no imagery to work on."""
     first_steps: str = ""
     """What to press on an empty sandbox; empty otherwise."""
     replay: ReplayPosition | None = None

@@ -21,7 +21,8 @@ from earthgazer_core.db.tables import TaskExecutionRow, TaskMessageRow
 from earthgazer_core.errors import RefusedError
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.republish import publish
-from earthgazer_core.operations.retry import Retried, Retrier
+from earthgazer_core.operations.retry import Retrier
+from earthgazer_core.operations.retry_offer import Retried
 from earthgazer_core.settings import DatabaseSettings
 from earthgazer_core.stack.postgres import PostgresServer
 from earthgazer_core.stack.valkey import DATABASES, ValkeyServer

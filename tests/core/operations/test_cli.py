@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from earthgazer_core.cli.main import cli
-from tests.core.recorder.fleet import ForeignFleet
+from tests.core.recorder.fleet import ForeignFleet, eventually
 
 pytestmark = pytest.mark.fleet
 

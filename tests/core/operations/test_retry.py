@@ -14,7 +14,8 @@ from sqlalchemy import text
 from earthgazer_core import recorder
 from earthgazer_core.errors import NotFoundError, RefusedError
 from earthgazer_core.operations.mailbox import Mailbox
-from earthgazer_core.operations.retry import Retried, Retrier
+from earthgazer_core.operations.retry import Retrier
+from earthgazer_core.operations.retry_offer import Retried
 from earthgazer_core.operations.revoke import revoke
 from tests.core.recorder.fleet import ForeignFleet, eventually
 
@@ -264,8 +265,8 @@ def test_a_chord_without_keys_and_without_a_record_is_refused(fleet: ForeignFlee
     for key in client.scan_iter("celery-taskset-meta-*"):
         client.delete(key)
     with fleet.database.session() as session:
-        for table in ("chords", "workflow_steps"):
-            session.execute(text(f"delete from earthgazer.{table}"))
+        session.execute(text("delete from earthgazer.chords"))
+        session.execute(text("delete from earthgazer.workflow_steps"))
     with pytest.raises(RefusedError, match="keys have expired"):
         retrier.retry(header["task_id"])
 

@@ -118,6 +118,7 @@ def _add_tasks(app: Celery, directory: Path) -> None:
     @app.task(name="steps.login", shared=False, bind=True)
     def login(self: Task[..., Any], user: str, password: str, options: dict[str, Any] | None = None) -> str:
         done(self, user)
+        get_task_logger("steps").info("login of %s with %s and %s", user, password, options)
         if not (directory / "login").exists():
             raise PermissionError(f"{user} may not log in with {password}")
         return f"welcome {user} with {password}"

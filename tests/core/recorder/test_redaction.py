@@ -58,6 +58,8 @@ def test_a_secret_is_kept_nowhere_and_replayed_all_the_same(
     with fleet.database.session() as session:
         detail = show_execution(session, task.id)
     assert detail.args_source == "recorded text (values hidden)"
+    assert "INFO login of ann with" in (detail.log or "")
+    assert "***" in (detail.log or "")
     fleet.raise_flag("login")
     Retrier(fleet.database, fleet.app, encryption_key=fleet.config.encryption_key).retry(task.id)
     row = fleet.until(task.id, "SUCCESS")

@@ -65,6 +65,24 @@ async def test_a_worker_and_its_tasks_are_seen(foreign: ForeignFleet, fleet: Liv
     await until(fleet, lambda s: s.counters.finished_per_s > 0)
 
 
+async def test_messages_are_judged_by_the_visibility_timeout_of_the_workers(
+    foreign: ForeignFleet, fleet: LiveFleet
+) -> None:
+    foreign.send("foreign.add", 1, 2)
+    snapshot = await until(fleet, lambda s: s.queues)
+    assert snapshot.queues[0].visibility_timeout_s == 3600
+    process = foreign.start_worker()
+    await until(fleet, lambda s: s.queues and s.queues[0].visibility_timeout_s == 60)
+    task_id = foreign.send("foreign.sleep", 2)
+    await until(fleet, lambda s: s.queues[0].unacked)
+    [held] = (await fleet.queue_contents("foreign")).messages
+    assert held.task_id == task_id
+    assert held.given_back_in_s is not None
+    assert 50 < held.given_back_in_s <= 60
+    process.terminate()
+    await until(fleet, lambda s: _is(s, WorkerState.STOPPED) and s.queues[0].visibility_timeout_s == 3600)
+
+
 async def test_depth_is_split_by_priority_and_a_queue_without_consumer_alerts(
     foreign: ForeignFleet, fleet: LiveFleet
 ) -> None:

@@ -17,6 +17,7 @@ from earthgazer_tui.fleet.live.fleet import LiveFleet, LiveOptions
 from earthgazer_tui.fleet.live.names import Names
 from earthgazer_tui.fleet.live.observations import Observations, ServiceWatch
 from earthgazer_tui.fleet.live.reader import Reader
+from earthgazer_tui.fleet.live.runner import Runner
 from earthgazer_tui.fleet.live.task_list import list_tasks
 from earthgazer_tui.fleet.models import ServiceState, TaskRow
 from tests.tui.fleet import rows
@@ -119,7 +120,7 @@ def test_events_are_ahead_of_the_record(database: Database, seen: Observations) 
     assert {row.task_id for row in list_tasks(reading, state, seen, "", 2)} == {"t-new", "t-1"}
 
 
-def test_a_search_that_takes_too_long_says_what_to_do(
+async def test_a_search_that_takes_too_long_says_what_to_do(
     database: Database, seen: Observations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with database.session() as session:
@@ -127,5 +128,10 @@ def test_a_search_that_takes_too_long_says_what_to_do(
         for k in range(800):
             rows.execution(session, f"t-{k}", updated_at=now, args_repr="x" * 900)
     monkeypatch.setattr(reader, "STATEMENT_TIMEOUT_S", 0.001)
-    with pytest.raises(RefusedError, match="narrow the filter"):
-        list_tasks(Reader(database), EventsState(Names()), seen, '-"no such thing" *a*b*c*d* *q*')
+    reading, state, text = Reader(database), EventsState(Names()), '-"no such thing" *a*b*c*d* *q*'
+    runner = Runner(1)
+    try:
+        with pytest.raises(RefusedError, match="narrower filter"):
+            await runner.run(20, list_tasks, reading, state, seen, text)
+    finally:
+        runner.close()

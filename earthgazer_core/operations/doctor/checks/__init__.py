@@ -29,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     queues.WITHOUT_CONSUMER,
     queues.UNREGISTERED,
     unacked.UNACKED_OLD,
+    messages.UNREAD,
     messages.ETA,
     messages.EXPIRED,
     messages.REVOKED,

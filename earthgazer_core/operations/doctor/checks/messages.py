@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -108,6 +109,25 @@ def _rate_limited(seen: Observations) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def _unread(seen: Observations) -> Iterator[Finding]:
+    for one in seen.broker.unread if seen.broker is not None else ():
+        severity = Severity.INFO if one.is_foreign_type else Severity.WARNING
+        yield finding(
+            UNREAD.id, severity, f"queue {one.queue}",
+            f"{counted(one.count, 'message')} can't be read: {one.reason}"
+            + ("; a worker that doesn't accept it throws it away" if one.is_foreign_type else ""),
+            f"earthgazer queues peek {shlex.quote(one.queue)}",
+        )  # fmt: skip
+    if seen.unread_events:
+        yield finding(
+            UNREAD.id, Severity.WARNING, "events",
+            f"{counted(seen.unread_events, 'message')} on the event channel could not be read:"
+            " somebody publishes there who is no worker, or not as JSON",
+            "event_serializer = 'json'",
+        )  # fmt: skip
+
+
+UNREAD = Check("message-unreadable", "Are there messages that can't be read?", _unread)
 EXPIRED = Check("message-expired", "Do messages wait that have expired?", _expired)
 ETA = Check(
     "eta-beyond-visibility-timeout", "Is a task's time further away than the visibility timeout?", _eta

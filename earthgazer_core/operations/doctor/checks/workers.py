@@ -50,7 +50,7 @@ def _silent(seen: Observations) -> Iterator[Finding]:
         others = set(bound) - set(names) - {worker.name for worker in seen.workers}
         yield finding(
             SILENT.id, Severity.WARNING, "workers",
-            f"{counted(listening - len(names), 'worker')} hear commands and answer nothing:"
+            f"{counted(listening - len(names), 'worker')} heard commands and answered nothing:"
             f" stuck, or a busy solo pool{f'; not heard were {listed(others)}' if others else ''}",
             "earthgazer workers",
         )  # fmt: skip
