@@ -6,14 +6,15 @@ from typing import Any, Generic
 
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import CompositorUpdate
-from textual.app import App, ReturnType
+from textual.app import ReturnType
 from textual.events import Resize
 from textual.screen import Screen
 
 from earthgazer_tui.terminal.driver import FrameDriver
+from earthgazer_tui.terminal.key_order import KeyOrderApp
 
 
-class FramedApp(App[ReturnType], Generic[ReturnType]):
+class FramedApp(KeyOrderApp[ReturnType], Generic[ReturnType]):
     """Gives what is painted to the driver as cells instead of as text.
 
     Without a terminal, as in tests, it is an app like any other.

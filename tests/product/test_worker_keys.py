@@ -239,7 +239,7 @@ def test_enter_shows_all_that_a_worker_says_of_itself(watched: Watched) -> None:
     watched.choose("cpu1@t")
     console.press("enter")
     console.wait_for(
-        "true pool size", "logical clock", "process id", str(watched.ask("cpu1@t", "stats")["pid"])
+        "true pool size", "prefetch", "process id", str(watched.ask("cpu1@t", "stats")["pid"])
     )
     for words in (
         ("It runs and holds nothing",),

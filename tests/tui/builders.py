@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from textual.events import Key
+
 from earthgazer_tui.fleet.models import (
     ActionResult,
     ArtifactSummary,
@@ -443,3 +445,8 @@ def a_snapshot(**changes: Any) -> Snapshot:
 
 def done(summary: str = "Done.") -> ActionResult:
     return ActionResult(True, summary)
+
+
+def a_key(character: str) -> Key:
+    """A printable key as the terminal sends it."""
+    return Key(character, character)
