@@ -238,9 +238,7 @@ def test_enter_shows_all_that_a_worker_says_of_itself(watched: Watched) -> None:
     watched.mailbox.ask("revoke", {"task_id": ["gone-1"]}, destination=["cpu1@t"], timeout_s=3)
     watched.choose("cpu1@t")
     console.press("enter")
-    console.wait_for(
-        "true pool size", "prefetch", "process id", str(watched.ask("cpu1@t", "stats")["pid"])
-    )
+    console.wait_for("true pool size", "prefetch", "process id", str(watched.ask("cpu1@t", "stats")["pid"]))
     for words in (
         ("It runs and holds nothing",),
         ("routing key",),
@@ -279,7 +277,7 @@ def test_a_warm_shutdown_waits_and_shows_what_still_runs(watched: Watched) -> No
     # A queue that nobody else takes from: which worker runs the task is not left to chance.
     watched.ask("cpu1@t", "add_consumer", queue="only")
     sent = watched.app.send_task(
-        "foreign.sleep", (5.0,), queue="only", ignore_result=True, soft_time_limit=60
+        "foreign.sleep", (12.0,), queue="only", ignore_result=True, soft_time_limit=60
     )
     task_id = str(sent.id)
     watched.until("cpu1@t", "active", lambda tasks: [task["id"] for task in tasks] == [task_id])
