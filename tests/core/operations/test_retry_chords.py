@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from celery import chain, chord, group
 
-from earthgazer_core.errors import RefusedError
+from earthgazer_core.errors import NotFoundError, RefusedError
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.reconcile import reconcile
@@ -261,9 +261,15 @@ def test_a_member_that_replaced_itself(fleet: ChordFleet, tag: str, by: str) -> 
     )
     body: Any = chord([split, fleet.sig("give", 3)])(fleet.sig("collect", tag))
     ids = [fleet.until_failed("give", value) for value in values]
-    offer = eventually(
-        lambda: (told := fleet.retrier.offer(body.id)) and "blocked by" in told.reason and told, "its cause"
-    )
+
+    def cause() -> Any:
+        try:
+            told = fleet.retrier.offer(body.id)
+        except NotFoundError:  # its record is still on the way
+            return None
+        return told if "blocked by" in told.reason else None
+
+    offer = eventually(cause, "its cause")
     assert any(task_id in offer.reason for task_id in ids)
     fleet.raise_flag(tag)
     for task_id in ids:
