@@ -141,7 +141,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         broker.stop()
 
 
-def test_plus_minus_and_z_resize_pools_and_say_why_they_can_not(watched: Watched) -> None:
+def plus_minus_and_z_resize_pools_and_say_why_they_can_not(watched: Watched) -> None:
     console = watched.console
     watched.choose("cpu1@t")
     console.press("+")
@@ -171,7 +171,7 @@ def test_plus_minus_and_z_resize_pools_and_say_why_they_can_not(watched: Watched
     console.wait_for("cpu1@t: its prefork pool does not scale itself")
 
 
-def test_c_and_u_add_and_take_queues(watched: Watched) -> None:
+def c_and_u_add_and_take_queues(watched: Watched) -> None:
     watched.choose("cpu1@t")
     watched.type("C", "extra")
     watched.until(
@@ -184,7 +184,7 @@ def test_c_and_u_add_and_take_queues(watched: Watched) -> None:
     )
 
 
-def test_a_rate_limit_goes_to_all_that_a_pattern_marks(watched: Watched) -> None:
+def a_rate_limit_goes_to_all_that_a_pattern_marks(watched: Watched) -> None:
     console = watched.console
     watched.mark("*@t")
     console.wait_for("4 workers marked.")
@@ -200,7 +200,7 @@ def test_a_rate_limit_goes_to_all_that_a_pattern_marks(watched: Watched) -> None
     console.wait_for("No worker matches none*.")
 
 
-def test_time_limits_and_pool_restart_reach_the_pools_that_keep_them(watched: Watched) -> None:
+def time_limits_and_pool_restart_reach_the_pools_that_keep_them(watched: Watched) -> None:
     console = watched.console
     watched.choose("cpu1@t")
     watched.type("T", "foreign.sleep 1 30")
@@ -222,7 +222,7 @@ def test_time_limits_and_pool_restart_reach_the_pools_that_keep_them(watched: Wa
         watched.app.send_task("foreign.fail", ("on purpose",), queue="foreign", ignore_result=True)
 
 
-def test_events_go_off_and_on(watched: Watched) -> None:
+def events_go_off_and_on(watched: Watched) -> None:
     console = watched.console
     watched.choose("thr@t")
     console.press("F")
@@ -233,7 +233,7 @@ def test_events_go_off_and_on(watched: Watched) -> None:
     assert watched.ask("thr@t", "enable_events") == {"ok": "task events already enabled"}
 
 
-def test_enter_shows_all_that_a_worker_says_of_itself(watched: Watched) -> None:
+def enter_shows_all_that_a_worker_says_of_itself(watched: Watched) -> None:
     console = watched.console
     watched.mailbox.ask("revoke", {"task_id": ["gone-1"]}, destination=["cpu1@t"], timeout_s=3)
     watched.choose("cpu1@t")
@@ -253,7 +253,7 @@ def test_enter_shows_all_that_a_worker_says_of_itself(watched: Watched) -> None:
     console.wait_for("enter Open", "thr@t")
 
 
-def test_a_worker_that_died_before_the_key_delays_nobody(watched: Watched) -> None:
+def a_worker_that_died_before_the_key_delays_nobody(watched: Watched) -> None:
     console = watched.console
     os.killpg(watched.processes["gev@t"].pid, signal.SIGKILL)
     watched.choose("gev@t")
@@ -272,7 +272,7 @@ def test_a_worker_that_died_before_the_key_delays_nobody(watched: Watched) -> No
     console.wait_for("No worker matches none*.")
 
 
-def test_a_warm_shutdown_waits_and_shows_what_still_runs(watched: Watched) -> None:
+def a_warm_shutdown_waits_and_shows_what_still_runs(watched: Watched) -> None:
     console = watched.console
     # A queue that nobody else takes from: which worker runs the task is not left to chance.
     watched.ask("cpu1@t", "add_consumer", queue="only")
@@ -282,7 +282,7 @@ def test_a_warm_shutdown_waits_and_shows_what_still_runs(watched: Watched) -> No
     task_id = str(sent.id)
     watched.until("cpu1@t", "active", lambda tasks: [task["id"] for task in tasks] == [task_id])
     watched.choose("cpu1@t")
-    console.wait_for("foreign.sleep")
+    wait_for(lambda: "runs      nothing" not in console.text(), 11, "the task that runs")
     console.press("W")
     console.wait_for("Shut down cpu1@t?", "runs 1 task")
     console.press("y")
@@ -292,3 +292,18 @@ def test_a_warm_shutdown_waits_and_shows_what_still_runs(watched: Watched) -> No
     assert watched.processes["cpu1@t"].wait(10) == 0
     watched.leave()
     console.wait_for("stopped", "cpu1@t")
+
+
+def test_each_lever_of_a_worker_by_its_keys(watched: Watched) -> None:
+    """One after the other, since the last of them end workers that the others tell."""
+    for step in (
+        plus_minus_and_z_resize_pools_and_say_why_they_can_not,
+        c_and_u_add_and_take_queues,
+        a_rate_limit_goes_to_all_that_a_pattern_marks,
+        time_limits_and_pool_restart_reach_the_pools_that_keep_them,
+        events_go_off_and_on,
+        enter_shows_all_that_a_worker_says_of_itself,
+        a_worker_that_died_before_the_key_delays_nobody,
+        a_warm_shutdown_waits_and_shows_what_still_runs,
+    ):
+        step(watched)
