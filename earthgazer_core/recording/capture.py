@@ -14,7 +14,8 @@ from celery import Celery
 from earthgazer_core.errors import EarthGazerError
 from earthgazer_core.operations.broker import BrokerSnapshot
 from earthgazer_core.operations.brokers import broker_of
-from earthgazer_core.operations.events.subscription import LINK_ERRORS, Subscription, subscription_of
+from earthgazer_core.operations.events.listener import EventListener
+from earthgazer_core.operations.events.subscription import LINK_ERRORS
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.workers import WorkerReport, survey
 from earthgazer_core.recorder.masking import TextMask
@@ -22,10 +23,6 @@ from earthgazer_core.recording.frames import BrokerNoted, Content, EventsHeard, 
 from earthgazer_core.recording.writer import RecordingWriter
 
 _MASKED: Final = ("args", "kwargs", "result", "exception", "traceback")
-_READ_S = 0.5
-_PING_EVERY_S = 5.0
-_SILENCE_S = 15.0
-_BACKOFF_S = (0.2, 5.0)
 _CENSUS_EVERY = 4
 _AT_LEAST_EVERY_S = 30.0
 """An unchanged look is written again after that time, so that a jump into a recording finds one."""
@@ -69,6 +66,9 @@ class Capture:
             survey_every_s: Seconds between two questions to the workers.
             on_progress: Told now and then what there is.
             progress_every_s: How often.
+
+        Raises:
+            InvalidInputError: the broker is of a kind that can't be listened to.
         """
         self._app = app
         self._writer = writer
@@ -78,22 +78,23 @@ class Capture:
         self._on_progress = on_progress
         self._progress_every_s = progress_every_s
         self._looks: queue.SimpleQueue[tuple[float, Content]] = queue.SimpleQueue()
+        self._listener = EventListener(app, self)
         self._stop = threading.Event()
         self._recorded = Recorded(0, 0, 0, 0)
         self._is_up: bool | None = None
+        self._told = time.monotonic()
 
     def stop(self) -> None:
         """Let :meth:`run` return; any thread or signal handler may call it."""
         self._stop.set()
+        self._listener.stop()
 
     def run(self) -> Recorded:
         """Record until stopped; return what there is.
 
         Raises:
-            InvalidInputError: the broker is of a kind that can't be listened to.
             StorageError: it can't be written any more; what was written stays.
         """
-        subscription = subscription_of(self._app)
         lookers = [
             threading.Thread(target=self._look_at_queues, name="record-queues", daemon=True),
             threading.Thread(target=self._ask_workers, name="record-workers", daemon=True),
@@ -101,7 +102,7 @@ class Capture:
         for thread in lookers:
             thread.start()
         try:
-            self._listen_on(subscription)
+            self._listener.run()
         finally:
             self._stop.set()
             for thread in lookers:
@@ -109,56 +110,35 @@ class Capture:
         self._write_looks()
         return self._recorded
 
-    def _listen_on(self, subscription: Subscription) -> None:
-        pause_s = _BACKOFF_S[0]
-        while not self._stop.is_set():
-            try:
-                subscription.open()
-                self._note_broker(is_up=True)
-                pause_s = _BACKOFF_S[0]
-                self._listen(subscription)
-            except LINK_ERRORS as error:
-                self._note_broker(is_up=False, reason=type(error).__name__)
-            finally:
-                subscription.close()
-            self._write_looks()
-            if self._stop.wait(pause_s):
-                return
-            pause_s = min(pause_s * 2, _BACKOFF_S[1])
-            subscription = subscription_of(self._app)
+    def link_changed(self, error: Exception | None) -> None:
+        """Note whether the broker is there."""
+        self._note_broker(is_up=error is None, reason="" if error is None else type(error).__name__)
+        self._write_looks()
 
-    def _listen(self, subscription: Subscription) -> None:
-        heard = pinged = told = time.monotonic()
-        while not self._stop.is_set():
-            payloads = subscription.read(_READ_S)
-            now = time.monotonic()
-            if payloads is not None:
-                heard = now
-                self._take(subscription, payloads)
-            elif now - heard > _SILENCE_S:
-                raise TimeoutError(f"the broker said nothing for {now - heard:.0f} s")
-            if now - pinged > _PING_EVERY_S:
-                subscription.ping()
-                pinged = now
-            self._write_looks()
-            if self._on_progress is not None and now - told >= self._progress_every_s:
-                self._on_progress(self._recorded)
-                told = now
+    def turn(self, busy_s: float) -> None:
+        """Write what the other threads saw, and tell of the progress now and then."""
+        self._write_looks()
+        now = time.monotonic()
+        if self._on_progress is not None and now - self._told >= self._progress_every_s:
+            self._on_progress(self._recorded)
+            self._told = now
 
-    def _take(self, subscription: Subscription, payloads: list[Any]) -> None:
-        events: list[Mapping[str, Any]] = []
-        unread = 0
-        for payload in payloads:
+    def hear(self, events: list[dict[str, Any]], unread: list[Exception], now: float) -> None:
+        """Write what came, secrets masked."""
+        masked: list[Mapping[str, Any]] = []
+        unshown = 0
+        for event in events:
             try:
-                events.extend(self._masked(event) for event in subscription.events_of(payload))
-            except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-                # Anybody may publish anything on the channel: what is no event is counted.
-                unread += 1
-        if events:
-            self._writer.write(EventsHeard(events))
+                masked.append(self._masked(event))
+            except RecursionError:
+                unshown += 1
+        if masked:
+            self._writer.write(EventsHeard(masked))
         recorded = self._recorded
         self._recorded = replace(
-            recorded, events=recorded.events + len(events), unread=recorded.unread + unread
+            recorded,
+            events=recorded.events + len(masked),
+            unread=recorded.unread + len(unread) + unshown,
         )
 
     def _masked(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
