@@ -52,8 +52,6 @@ class CopyOffer:
     """Where the arguments are from, and what goes along or is lost."""
     queue: str | None
     """Where it would go."""
-    is_whole: bool
-    """Whether what comes after the task is known and goes along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,7 @@ class Copier:
         if not refusal and task.arguments.message is not None:
             reasons = (self._chords.refusal(repair) for repair in _repairs(task))
             refusal = next((reason for reason in reasons if reason), "")
-        return CopyOffer(refusal, self._note(task), queue, task.arguments.message is not None)
+        return CopyOffer(refusal, self._note(task), queue)
 
     def copy(self, task: Ended) -> Copied:
         """Send a copy.

@@ -76,24 +76,3 @@ def parse_json_body(content_type: str, content_encoding: str, body: bytes) -> Bo
     if not isinstance(parts, list) or len(parts) != 3 or not isinstance(parts[2], dict):
         return None
     return parts[0], parts[1], parts[2]
-
-
-def message_row(
-    headers: Mapping[str, Any],
-    properties: Mapping[str, Any],
-    payload: tuple[str, str, bytes],
-    published_at: Any,
-    seal: Seal | None,
-) -> dict[str, Any]:
-    """Return the row that keeps a message; sealed where a seal is given."""
-    content_type, content_encoding, body = payload
-    return {
-        "task_id": headers["id"],
-        "headers": dict(headers),
-        "properties": dict(properties),
-        "content_type": content_type,
-        "content_encoding": content_encoding,
-        "body": seal.close(body) if seal else body,
-        "is_sealed": seal is not None,
-        "published_at": published_at,
-    }

@@ -193,11 +193,6 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         return self.marked or (() if row is None else (row,))
 
     @property
-    def has_marks(self) -> bool:
-        """Whether any row is marked."""
-        return len(self._marks) > 0
-
-    @property
     def all_matching(self) -> bool:
         """Whether all that matches was marked, more than the rows that are loaded."""
         return self._marks.is_all_matching

@@ -171,16 +171,15 @@ class ForeignTasks:
     def _planned(self, known: Known) -> RetryPlanItem:
         try:
             offer = self._need_copier().offer(known.ended)
-            refusal, note, queue, is_whole = offer.refusal, offer.note, offer.queue, offer.is_whole
+            refusal, note, queue = offer.refusal, offer.note, offer.queue
         except (EarthGazerError, RefusedError) as error:
-            refusal, note, queue, is_whole = str(error), "", None, True
+            refusal, note, queue = str(error), "", None
         return RetryPlanItem(
             task_id=sanitise.name(known.task_id),
             name=sanitise.name(known.name),
             queue=sanitise.optional(queue),
             mode=str(RetryMode.REFUSED if refusal else RetryMode.COPY),
             note=sanitise.line(refusal or note),
-            is_partial=not (refusal or is_whole),
         )
 
     def _need_copier(self) -> Copier:

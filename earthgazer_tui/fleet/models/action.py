@@ -45,8 +45,6 @@ class RetryPlanItem:
     """``in place``, ``copy`` or ``refused``."""
     note: str
     """What comes with it (``chain goes on: 2 steps``), or the reason of a refusal."""
-    is_partial: bool = False
-    """Whether it isn't known what comes after the task, so that nothing would."""
 
 
 @dataclass(frozen=True, slots=True)
