@@ -11,14 +11,13 @@ from pathlib import Path
 import click
 
 from earthgazer_core.cli.context import CliContext
+from earthgazer_core.cli.moments import span
 from earthgazer_core.cli.output import emit, json_option, note
 from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.tls import verified
 
 _SIZE = re.compile(r"(\d{1,9})([kMGT]?)B?")
 _SIZES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_SPAN = re.compile(r"(\d{1,9})([smhd])")
-_SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @click.command()
@@ -62,11 +61,11 @@ def record(
     from earthgazer_core.recording.writer import Limits, RecordingWriter
 
     limits = Limits(
-        segment_s=_seconds(segment, "--segment"),
-        total_s=_seconds(keep, "--keep"),
+        segment_s=span(segment, "--segment").total_seconds(),
+        total_s=span(keep, "--keep").total_seconds(),
         total_bytes=_bytes(keep_size, "--keep-size"),
     )
-    limit_s = None if duration is None else _seconds(duration, "--for")
+    limit_s = None if duration is None else span(duration, "--for").total_seconds()
     app: Celery = (
         context.app
         if broker is None
@@ -105,13 +104,6 @@ def record(
             f"earthgazer-tui --replay {recording}",
         ],
     )
-
-
-def _seconds(text: str, option: str) -> float:
-    found = _SPAN.fullmatch(text)
-    if found is None or not int(found[1]):
-        raise InvalidInputError(f"{option} {text!r}: expected 30s, 10m, 8h or 2d")
-    return float(int(found[1]) * _SPANS[found[2]])
 
 
 def _bytes(text: str, option: str) -> int:

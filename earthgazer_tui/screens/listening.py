@@ -13,6 +13,7 @@ from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.models import ActionResult
 from earthgazer_tui.fleet.protocol import Fleet
 from earthgazer_tui.screens.replies import Replies
+from earthgazer_tui.screens.waiting import first_of
 
 
 async def run_listening(
@@ -51,9 +52,4 @@ async def run_listening(
     await screen.app.push_screen(dialog)
     # The app's, so that it goes on when its screen is left.
     screen.app.run_worker(run(), group="listening")
-    waits = [asyncio.create_task(event.wait()) for event in (over, dialog.left)]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
+    await first_of(over, dialog.left)

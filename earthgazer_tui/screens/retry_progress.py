@@ -16,6 +16,7 @@ from textual.widgets import Static
 from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.models import ActionResult, RetryOrder, RetryProgress
 from earthgazer_tui.fleet.protocol import Fleet
+from earthgazer_tui.screens.waiting import first_of
 from earthgazer_tui.state.under_way import BulkRetry, UnderWay
 from earthgazer_tui.widgets.lines import Lines
 
@@ -137,12 +138,7 @@ async def run_bulk(screen: Screen[Any], fleet: Fleet, title: str, order: RetryOr
         return
     except TimeoutError:
         await app.push_screen(dialog)
-    waits = [asyncio.create_task(event.wait()) for event in (over, dialog.left)]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
+    await first_of(over, dialog.left)
 
 
 def _under_way(screen: Screen[Any]) -> UnderWay:
