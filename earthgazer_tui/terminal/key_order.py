@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Final, Generic
+from typing import Any, Final, Generic
 
 from textual.app import App, ReturnType
 from textual.events import Event, Key, Paste
@@ -23,9 +23,11 @@ class KeyOrderApp(App[ReturnType], Generic[ReturnType]):
     an upper-case key typed right before a digit would act on the screen that the digit shows.
     """
 
-    _typed: deque[Event]
-    _forwarded_at: float | None = None
-    _is_handled = False
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._typed: deque[Event] = deque()
+        self._forwarded_at: float | None = None
+        self._is_handled = False
 
     async def on_event(self, event: Event) -> None:
         """Handle an event; a key only when it is its turn."""
@@ -36,7 +38,7 @@ class KeyOrderApp(App[ReturnType], Generic[ReturnType]):
             self._forwarded_at = None
             await self._take_typed()
         else:
-            self.__dict__.setdefault("_typed", deque()).append(event)
+            self._typed.append(event)
             await self._take_typed()
 
     async def _check_bindings(self, key: str, priority: bool = False) -> bool:
@@ -45,9 +47,8 @@ class KeyOrderApp(App[ReturnType], Generic[ReturnType]):
         return self._is_handled
 
     async def _take_typed(self) -> None:
-        typed = self.__dict__.get("_typed")
-        while typed and not self._is_under_way():
-            event = typed.popleft()
+        while self._typed and not self._is_under_way():
+            event = self._typed.popleft()
             # What a line of text takes does not come back.
             is_taken = isinstance(event, Paste) or self._is_for_text(event)
             self._is_handled = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from earthgazer_tui.fleet.models import Alert, Badges, QueuePause, Service, Serv
 
 HISTORY_S = 180
 """Seconds of queue depth that are kept, one sample each."""
+_SAMPLE_S = 1.0
+_CHANGES_EVERY_S = 5.0
 
 
 class ServiceWatch:
@@ -113,3 +116,45 @@ class Observations:
     """Our monotonic clock when the broker last came up."""
     broker_down_since: float | None = None
     """Our monotonic clock when it went away; None while it is there."""
+    sampled_at: float = -math.inf
+    """When depths were last added to the history, on the clock of :meth:`note_queues`."""
+    changed_at: float = -math.inf
+    """When changes were last worked out."""
+
+    def note_queues(self, snapshot: BrokerSnapshot, at: float) -> None:
+        """Take in a look at the queues.
+
+        Args:
+            snapshot: What was there.
+            at: Seconds on a clock that goes on; in a recording the recording's.
+        """
+        self.queues = snapshot
+        if at - self.sampled_at < _SAMPLE_S:
+            return
+        self.sampled_at = at
+        self.hour.add(snapshot)
+        if at - self.changed_at >= _CHANGES_EVERY_S:
+            self.changed_at = at
+            changes = {queue.name: self.hour.change_per_s(queue.name) for queue in snapshot.queues}
+            self.changes = {
+                name: None if change is None else round(change, 2) for name, change in changes.items()
+            }
+        for queue in snapshot.queues:
+            self.history.setdefault(queue.name, deque(maxlen=HISTORY_S)).append(queue.depth)
+        for name in self.history.keys() - {queue.name for queue in snapshot.queues}:
+            del self.history[name]
+
+    def note_broker(self, at: float, *, is_up: bool) -> None:
+        """Keep since when workers could have been heard: an outage of the broker is not their fault."""
+        if is_up and self.broker_down_since is not None:
+            self.broker_up_since, self.broker_down_since = at, None
+        elif not is_up and self.broker_down_since is None:
+            self.broker_down_since = at
+
+    def forget_looks(self) -> None:
+        """Forget queues and workers: in a recording one goes to another time."""
+        self.queues, self.reports, self.is_surveyed = None, {}, False
+        self.history.clear()
+        self.hour, self.changes = DepthHistory(), {}
+        self.sampled_at = self.changed_at = -math.inf
+        self.broker_up_since, self.broker_down_since = 0.0, None

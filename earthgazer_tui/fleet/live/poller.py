@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 
@@ -19,7 +19,7 @@ from earthgazer_tui.fleet.live.badges import count
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.locations import list_freshness
 from earthgazer_tui.fleet.live.names import Names
-from earthgazer_tui.fleet.live.observations import HISTORY_S, Observations, ReportSeen, ServiceWatch
+from earthgazer_tui.fleet.live.observations import Observations, ReportSeen, ServiceWatch
 from earthgazer_tui.fleet.live.pause_watch import PauseWatch
 from earthgazer_tui.fleet.live.reader import Reader
 from earthgazer_tui.fleet.live.runner import Runner
@@ -36,7 +36,6 @@ FRESHNESS_EVERY_S = 20.0
 STACK_EVERY_S = 2.0
 PAUSES_EVERY_S = 1.0
 RATES_EVERY_S = 10.0
-CHANGES_EVERY_S = 5.0
 SURVEY_TIMEOUT_S = 1.0
 _BACKOFF_S = (0.5, 5.0)
 _CALL_S = 12.0
@@ -143,14 +142,8 @@ class Poller:
                     await self._hurry.wait()
 
     def _note_broker(self, watch: ServiceWatch, *, is_up: bool) -> None:
-        """Keep since when workers could have been heard: an outage of the broker is not their fault."""
-        seen = self._seen
-        if watch is not seen.broker:
-            return
-        if is_up and seen.broker_down_since is not None:
-            seen.broker_up_since, seen.broker_down_since = time.monotonic(), None
-        elif not is_up and seen.broker_down_since is None:
-            seen.broker_down_since = time.monotonic()
+        if watch is self._seen.broker:
+            self._seen.note_broker(time.monotonic(), is_up=is_up)
 
     def _is_due(self, what: str, every_s: float) -> bool:
         now = time.monotonic()
@@ -168,19 +161,7 @@ class Poller:
         looked_at = time.time()
         refresh = self._is_due("names", NAMES_EVERY_S) or not told <= set(self._queue_names)
         snapshot = await self._runner.run(_CALL_S, self._depths, refresh, tuple(sorted(told)))
-        self._seen.queues = snapshot
-        if self._is_due("history", 1.0):
-            hour = self._seen.hour
-            hour.add(snapshot)
-            if self._is_due("changes", CHANGES_EVERY_S):
-                changes = {queue.name: hour.change_per_s(queue.name) for queue in snapshot.queues}
-                self._seen.changes = {
-                    name: None if change is None else round(change, 2) for name, change in changes.items()
-                }
-            for queue in snapshot.queues:
-                self._seen.history.setdefault(queue.name, deque(maxlen=HISTORY_S)).append(queue.depth)
-            for name in self._seen.history.keys() - {queue.name for queue in snapshot.queues}:
-                del self._seen.history[name]
+        self._seen.note_queues(snapshot, time.monotonic())
         if snapshot.queues and not any(queue.depth for queue in snapshot.queues) and self._state.waiting:
             with self._state.lock:
                 self._state.forget_waiting(looked_at - _WAITING_GRACE_S)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-from earthgazer_core.operations.queues.rates import DepthHistory
 from earthgazer_core.recording.frames import (
     Beginning,
     BrokerNoted,
@@ -21,14 +19,13 @@ from earthgazer_core.recording.frames import (
 from earthgazer_core.recording.reader import RecordingReader
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.names import Names
-from earthgazer_tui.fleet.live.observations import HISTORY_S, Observations, ReportSeen
+from earthgazer_tui.fleet.live.observations import Observations, ReportSeen
 from earthgazer_tui.fleet.models import ReplayPosition
 
 SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 60.0, 300.0)
 """Seconds of the recording per second."""
 LOOKBACK_S: Final = 900.0
 """What is read before a place one jumps to, so that what ran and waited then is known."""
-_HISTORY_STEP_S = 1.0
 _BATCH: Final = 2000
 """Frames folded at once; in between a jump can be overtaken by another."""
 
@@ -56,7 +53,6 @@ class Player:
         self._ticked: float | None = None
         self._frames: Iterator[Frame] = iter(())
         self._next: Frame | None = None
-        self._sampled: dict[str, float] = {}
         self._rewind(self._begins_at)
 
     @property
@@ -127,14 +123,8 @@ class Player:
     def _rewind(self, since: float) -> None:
         with self._state.lock:
             self._state.clear()
-        seen = self._seen
-        seen.queues, seen.reports, seen.is_surveyed = None, {}, False
-        seen.history.clear()
-        seen.hour = DepthHistory()
-        seen.changes = {}
-        self._sampled.clear()
-        seen.broker.up()
-        seen.broker_up_since, seen.broker_down_since = 0.0, None
+        self._seen.forget_looks()
+        self._seen.broker.up()
         self._frames = self._reader.frames(since)
         self._next = next(self._frames, None)
         self._at = self._next.at if self._next is not None else since
@@ -167,12 +157,7 @@ class Player:
         seen = self._seen
         match frame.content:
             case QueuesSeen(snapshot):
-                seen.queues = snapshot
-                seen.hour.add(snapshot)
-                for queue in snapshot.queues:
-                    if frame.at - self._sampled.get(queue.name, 0.0) >= _HISTORY_STEP_S:
-                        self._sampled[queue.name] = frame.at
-                        seen.history.setdefault(queue.name, deque(maxlen=HISTORY_S)).append(queue.depth)
+                seen.note_queues(snapshot, frame.at)
             case WorkerAsked(report):
                 hostname = self._names.show(report.hostname)
                 with self._state.lock:
@@ -181,10 +166,9 @@ class Player:
                 seen.is_surveyed = True
             case BrokerNoted(is_up=True):
                 seen.broker.up()
-                if seen.broker_down_since is not None:
-                    seen.broker_up_since, seen.broker_down_since = frame.at, None
+                seen.note_broker(frame.at, is_up=True)
             case BrokerNoted(reason=reason):
                 seen.broker.down(f"{reason} (as recorded)")
-                seen.broker_down_since = seen.broker_down_since or frame.at
+                seen.note_broker(frame.at, is_up=False)
             case Beginning() | EventsHeard():
                 pass
