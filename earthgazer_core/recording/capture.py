@@ -118,6 +118,7 @@ class Capture:
     def turn(self, busy_s: float) -> None:
         """Write what the other threads saw, and tell of the progress now and then."""
         self._write_looks()
+        self._writer.turn()
         now = time.monotonic()
         if self._on_progress is not None and now - self._told >= self._progress_every_s:
             self._on_progress(self._recorded)

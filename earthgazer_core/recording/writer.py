@@ -57,6 +57,7 @@ class RecordingWriter:
         self._file: BinaryIO | None = None
         self._stream: zstandard.ZstdCompressionWriter | None = None
         self._written = 0
+        self._is_unflushed = False
         self._began = self._flushed = 0.0
         try:
             recording.parent.mkdir(parents=True, exist_ok=True)
@@ -83,9 +84,18 @@ class RecordingWriter:
                 self._begin_segment(now)
                 self._remove_old()
             self._append(Frame(now, content))
-            if abs(now - self._flushed) >= _FLUSH_EVERY_S:
-                self.flush()
-                self._flushed = now
+            self._flush_if_due(now)
+        except OSError as error:
+            raise StorageError(f"recording to {self.segment}: {error.strerror or error}") from error
+
+    def turn(self) -> None:
+        """Bring into the file what has waited for long enough; to be called now and then while nothing comes.
+
+        Raises:
+            StorageError: the disk is full or gone.
+        """
+        try:
+            self._flush_if_due(time.time())
         except OSError as error:
             raise StorageError(f"recording to {self.segment}: {error.strerror or error}") from error
 
@@ -94,6 +104,7 @@ class RecordingWriter:
         if self._stream is not None and self._file is not None:
             self._stream.flush(zstandard.FLUSH_BLOCK)
             self._file.flush()
+            self._is_unflushed = False
 
     def close(self) -> None:
         """End the recording."""
@@ -107,12 +118,18 @@ class RecordingWriter:
     ) -> None:
         self.close()
 
+    def _flush_if_due(self, now: float) -> None:
+        if self._is_unflushed and abs(now - self._flushed) >= _FLUSH_EVERY_S:
+            self.flush()
+            self._flushed = now
+
     def _append(self, frame: Frame) -> None:
         if self._stream is None:
             raise StorageError("the recording is closed")
         line = to_line(frame)
         self._stream.write(line)
         self._written += len(line)
+        self._is_unflushed = True
 
     def _begin_segment(self, at: float) -> None:
         self._number += 1
