@@ -48,7 +48,11 @@ def until_run(fleet: ForeignFleet, run_id: str, state: str) -> None:
 
 
 def until_resumable(fleet: ForeignFleet, resumer: Resumer, run_id: str) -> None:
-    eventually(lambda: not resumer.plan(run_id).refusal, f"resumable {run_id}: {resumer.plan(run_id)}")
+    try:
+        eventually(lambda: not resumer.plan(run_id).refusal, f"resumable {run_id}")
+    except AssertionError:
+        states = {item.task_id: fleet.states(item.task_id) for item in resumer.plan(run_id).items}
+        raise AssertionError(f"{resumer.plan(run_id)}\n{states}\n{fleet.log}") from None
 
 
 def until_running(fleet: ForeignFleet, name: str) -> None:
@@ -214,7 +218,10 @@ def test_a_resumed_run_can_be_cancelled_and_resumed_again(
     cancel_run(fleet.database, mailbox, run_id, expected=["one@test"])
     fleet.raise_flag("one")
     until_resumable(fleet, resumer, run_id)
+    # Both messages are there before the first is taken: what the group's step publishes comes behind them.
+    fleet.app.control.cancel_consumer("steps", reply=True, timeout=10, limit=1)
     again = resumer.resume(run_id).goes_on_as
+    fleet.app.control.add_consumer("steps", reply=True, timeout=10, limit=1)
     eventually(lambda: fleet.journal()["wait two"] == 1, "its second step")
     cancel_run(fleet.database, mailbox, again, expected=["one@test"])
     fleet.raise_flag("two")
