@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+import stat
 import threading
 import warnings
 from collections.abc import Iterator
@@ -12,14 +15,39 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from affine import TransformNotInvertibleError
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from earthgazer_core.errors import RasterError
+from earthgazer_core.raster.head import check_head
 
 CACHE_BYTES = 64 << 20
 """GDAL's block cache for the whole process; its default of 5 % of RAM was most of the memory measured."""
+MAX_PIXELS = 1 << 30
+"""Pixels that an image may have: nine Sentinel-2 tiles. What declares more is no scene, but maybe a bomb."""
+MAX_BLOCKS = 1 << 20
+"""Tiles or strips that an image may be cut into; each takes time, however small it is."""
+MAX_BLOCK_BYTES = 128 << 20
+"""Bytes that a tile or strip may have when decoded, all bands that lie in it together."""
+MAX_BANDS = 512
+"""Bands that a file may have."""
+GDAL_ERRORS = (RasterioError, CPLE_BaseError, TransformNotInvertibleError, ValueError, MemoryError)
+"""What a bad file can raise: GDAL's own errors come through where rasterio doesn't translate them, and those
+about systems of reference and about texts that are none are ValueErrors."""
+_FARTHEST = 1e15
+"""No coordinate on Earth, in whatever unit, is larger."""
+_DRIVERS = {
+    b"II*\0": "GTiff", b"MM\0*": "GTiff", b"II+\0": "GTiff", b"MM\0+": "GTiff",
+    b"\0\0\0\x0c": "JP2OpenJPEG", b"\xffO\xffQ": "JP2OpenJPEG",
+}  # fmt: skip
+"""What a file begins with → the one driver that may read it, of GDAL's hundred and thirty.
+
+Others follow references to further files and hosts, such as a VRT, or run what the file says.
+"""
 
 
 class _QuietScope:
@@ -74,26 +102,92 @@ def without_georeference_warnings() -> Iterator[None]:
 
 @contextmanager
 def open_dataset(path: str) -> Iterator[DatasetReader]:
-    """Open a file for reading.
+    """Open a GeoTIFF or JPEG 2000 file of this machine for reading.
+
+    Nothing else is opened, whatever the path or the file says: no address, no archive, no list of further
+    files.
 
     Raises:
-        RasterError: missing, not an image, or placed by ground control points alone.
+        RasterError: missing, not an image, too large to be a scene, or placed by ground control points
+            alone.
     """
-    if not path.startswith("/vsi") and "://" not in path and not Path(path).exists():
-        raise RasterError(f"{path}: no such file")
-    try:
-        with without_georeference_warnings():
-            dataset = rasterio.open(path)
-    except RasterioError as error:
-        raise RasterError(f"{path}: not a readable image ({one_line(error)})") from error
+    driver = _driver_for(path)
+    # Absolute, no path begins with a prefix by which GDAL would take it for a command.
+    absolute = str(Path(path).absolute())
+    with raster_problems(f"{path}: not a readable image"), without_georeference_warnings():
+        dataset = rasterio.open(absolute, driver=driver)
     with dataset:
-        points, _ = dataset.gcps
-        if points and dataset.transform.is_identity:
-            raise RasterError(
-                f"{path}: placed by {len(points)} ground control points alone;"
-                " warp it onto a grid first (gdalwarp)"
-            )
+        with raster_problems(f"{path}: not a readable image"):
+            _check_size(dataset, path)
+            _check_place(dataset, path)
         yield dataset
+
+
+@contextmanager
+def raster_problems(what: str) -> Iterator[None]:
+    """Turn what GDAL and rasterio raise inside into our error: ``what``, then their words."""
+    try:
+        yield
+    except GDAL_ERRORS as error:
+        raise RasterError(f"{what} ({one_line(error)})") from error
+
+
+def _driver_for(path: str) -> str:
+    if "\0" in path or str(Path(path).absolute()).startswith("/vsi"):
+        raise RasterError(f"{path!r}: not a file of this machine")
+    try:
+        # O_NONBLOCK: opening a named pipe must not wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise RasterError(f"{path}: no such file") from None
+    except OSError as error:
+        raise RasterError(f"{path}: can't be opened ({error.strerror})") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise RasterError(f"{path}: not a regular file")
+        driver = _DRIVERS.get(os.pread(descriptor, 4, 0))
+        check_head(descriptor, path)
+    finally:
+        os.close(descriptor)
+    if driver is None:
+        raise RasterError(f"{path}: not a readable image (neither GeoTIFF nor JPEG 2000)")
+    return driver
+
+
+def _check_size(dataset: DatasetReader, path: str) -> None:
+    height, width = dataset.shape
+    if dataset.count > MAX_BANDS:
+        raise RasterError(f"{path}: has {dataset.count} bands; no more than {MAX_BANDS} are read")
+    if height * width > MAX_PIXELS:
+        raise RasterError(
+            f"{path}: declares {width} x {height} pixels, which is more than a scene has ({MAX_PIXELS});"
+            " if it really is that large, cut it up first (gdal_translate -srcwin)"
+        )
+    rows, columns = dataset.block_shapes[0]
+    blocks = -(-height // rows) * -(-width // columns)
+    # Asked about a damaged JPEG 2000 file, GDAL may search it for its structure without end.
+    is_alone = dataset.driver == "GTiff" and dataset.interleaving is Interleaving.band
+    sharing = 1 if is_alone else dataset.count
+    block_bytes = rows * columns * sharing * max(np.dtype(dtype).itemsize for dtype in dataset.dtypes)
+    if blocks > MAX_BLOCKS or block_bytes > MAX_BLOCK_BYTES:
+        raise RasterError(
+            f"{path}: is stored in {blocks} blocks of {block_bytes} bytes, and no more than {MAX_BLOCKS} of"
+            f" {MAX_BLOCK_BYTES} are read; tile it anew (gdal_translate -of COG)"
+        )
+
+
+def _check_place(dataset: DatasetReader, path: str) -> None:
+    points, _ = dataset.gcps
+    if points and dataset.transform.is_identity:
+        raise RasterError(
+            f"{path}: placed by {len(points)} ground control points alone;"
+            " warp it onto a grid first (gdalwarp)"
+        )
+    coefficients = dataset.transform[:6]
+    if not all(math.isfinite(value) and abs(value) < _FARTHEST for value in coefficients):
+        raise RasterError(f"{path}: its geotransform {tuple(coefficients)} places it nowhere")
+    if dataset.transform.is_degenerate or not math.isfinite(dataset.transform.determinant):
+        raise RasterError(f"{path}: its geotransform {tuple(coefficients)} gives pixels no area")
 
 
 def read_window(dataset: DatasetReader, index: int, window: Window) -> npt.NDArray[Any]:
@@ -106,7 +200,7 @@ def read_window(dataset: DatasetReader, index: int, window: Window) -> npt.NDArr
         raise RasterError(f"{dataset.name}: has {dataset.count} band(s), no band {index}")
     try:
         values: npt.NDArray[Any] = dataset.read(index, window=window)
-    except RasterioError as error:
+    except GDAL_ERRORS as error:
         raise RasterError(
             f"{dataset.name}: corrupt or truncated at row {int(window.row_off)}, column {int(window.col_off)}"
             f" ({one_line(error)}); fetch the file again"

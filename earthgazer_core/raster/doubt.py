@@ -41,7 +41,14 @@ class OffsetDoubt:
 
 def count_negative(block: Block, bands: Iterable[Band]) -> int:
     """Return how many valid pixels have a reflectance below 0 in some band that has an offset."""
-    shifted = [block.counts[band.name] for band in bands if band.source.shift < 0]
+    shifted = [band for band in bands if band.source.shift < 0]
     if not shifted:
         return 0
-    return int(np.count_nonzero(block.valid & (np.minimum.reduce(shifted) < 0)))
+    negative = np.logical_or.reduce([block.numbers[band.name] < _limit(band) for band in shifted])
+    return int(np.count_nonzero(block.valid & negative))
+
+
+def _limit(band: Band) -> float:
+    """Return the digital number of no reflectance; a whole one compares without converting every pixel."""
+    limit = -band.source.shift
+    return int(limit) if limit.is_integer() else limit

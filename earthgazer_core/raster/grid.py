@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from affine import Affine
 from rasterio.crs import CRS
-from rasterio.errors import CRSError, RasterioError
 from rasterio.transform import array_bounds
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from earthgazer_core.domain.bbox import BBox
 from earthgazer_core.errors import OutsideSceneError, RasterError
-from earthgazer_core.raster.dataset import open_dataset
+from earthgazer_core.raster.dataset import GDAL_ERRORS, open_dataset
 
 _WGS84 = CRS.from_epsg(4326)
 _DENSIFY_POINTS = 101
@@ -151,7 +150,7 @@ def _pieces(grid: Grid, bbox: BBox) -> list[tuple[int, int, int, int]]:
         return []
     try:
         bounds = transform_bounds(_WGS84, grid.crs, west, south, east, north, densify_pts=_DENSIFY_POINTS)  # type: ignore[no-untyped-call]
-    except (CRSError, RasterioError):
+    except GDAL_ERRORS:
         return []
     piece = _to_pixels(grid, bounds)
     return [] if piece is None else [piece]
@@ -174,7 +173,7 @@ def _to_pixels(grid: Grid, bounds: tuple[float, float, float, float]) -> tuple[i
 def _lonlat_bounds(grid: Grid) -> tuple[float, float, float, float] | None:
     try:
         bounds = transform_bounds(grid.crs, _WGS84, *grid.bounds, densify_pts=_DENSIFY_POINTS)  # type: ignore[no-untyped-call]
-    except (CRSError, RasterioError):
+    except GDAL_ERRORS:
         return None
     return bounds if all(math.isfinite(value) for value in bounds) else None
 
