@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,32 @@ import rasterio
 from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
-from rasterio.io import DatasetWriter
+from rasterio.io import MemoryFile
+from rasterio.windows import Window
 
 from earthgazer_core.errors import StorageError
 from earthgazer_core.raster.dataset import one_line, without_georeference_warnings
 from earthgazer_core.raster.grid import Grid
 from earthgazer_core.raster.layout import BLOCK_PX, Layout
-from earthgazer_core.raster.pyramid import Level
-from earthgazer_core.raster.tiff import assemble, images
+from earthgazer_core.raster.pyramid import Level, Pixels
+from earthgazer_core.raster.tiff import Entry, assemble, described, images
+from earthgazer_core.raster.tile_codec import predictor
+from earthgazer_core.raster.tile_file import TileFile, UnwrittenError
 
 _TAG_PREFIX = "EARTHGAZER_"
+
+
+class CogWriter:
+    """Takes the pixels of a raster, window by window."""
+
+    def __init__(self, full: Level) -> None:
+        self._full = full
+        self.sha256 = ""
+        """Hex digest of the file, once it is whole."""
+
+    def write(self, pixels: Pixels, window: Window) -> None:
+        """Take the pixels of a window; none may come twice."""
+        self._full.write(pixels, window)
 
 
 @contextmanager
@@ -36,7 +52,7 @@ def writing_cog(
     tags: Mapping[str, str],
     told: Callable[[float], None],
     threads: int,
-) -> Iterator[Level]:
+) -> Iterator[CogWriter]:
     """Give a raster to fill window by window, then make it the COG ``out``.
 
     Tiles are compressed as they come, overviews with them; they wait beside ``out``, since a COG keeps its
@@ -55,69 +71,78 @@ def writing_cog(
         StorageError: the disk is full, or the folder can't be written.
     """
     stem = f".{out.name}.{uuid.uuid4().hex}"
-    cog, parts = out.with_name(f"{stem}.cog.tif"), list[Path]()
+    cog = out.with_name(f"{stem}.cog.tif")
+    parts: list[Path] = []
+    waste: list[Path] = []
+    with ExitStack() as stack:
+        stack.callback(_remove, waste)
 
-    def create(number: int, shape: tuple[int, int]) -> DatasetWriter:
-        parts.append(out.with_name(f"{stem}.{number}.tif"))
-        if number == 0:
-            return _create(parts[-1], grid, layout, tags, threads)
-        return _create(parts[-1], Grid(None, Affine.identity(), shape), layout, {}, threads)
+        def create(number: int, shape: tuple[int, int]) -> TileFile:
+            path = out.with_name(f"{stem}.{number}.tif")
+            parts.append(path)
+            waste.append(path)
+            if number == 0:
+                entries = _entries(grid, layout, tags)
+            else:
+                entries = _entries(Grid(None, Affine.identity(), shape), layout, {})
+            tiles = math.ceil(shape[0] / BLOCK_PX) * math.ceil(shape[1] / BLOCK_PX)
+            return stack.enter_context(TileFile(path, entries, tiles))
 
-    with _as_storage_error(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-    try:
         with _as_storage_error(out):
-            full = Level(create, layout, grid.shape)
+            out.parent.mkdir(parents=True, exist_ok=True)
+            waste.append(cog)
+            pool = ThreadPoolExecutor(threads, thread_name_prefix="tiles")
+            # After an error what waits to be compressed is of no use.
+            stack.callback(pool.shutdown, cancel_futures=True)
+            full = Level(create, layout, grid.shape, pool, 2 * threads)
+        writer = CogWriter(full)
         try:
-            yield full
-        except RasterioError as error:
+            yield writer
+            full.finish()
+        except UnwrittenError as error:
             raise _unwritten(out, error) from error
-        finally:
-            full.close()
         told(0.0)
         with _as_storage_error(out):
             _add_overviews(parts[-1], layout, threads)
-            assemble([image for part in parts for image in images(part)], cog)
+            writer.sha256 = assemble([image for part in parts for image in images(part)], cog)
             _sync(cog)
             cog.replace(out)
             _sync(out.parent)
         told(1.0)
-    finally:
-        for path in (*parts, cog):
-            path.unlink(missing_ok=True)
 
 
-def _create(path: Path, grid: Grid, layout: Layout, tags: Mapping[str, str], threads: int) -> DatasetWriter:
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _entries(grid: Grid, layout: Layout, tags: Mapping[str, str]) -> dict[int, Entry]:
+    """Return the tags of a TIFF of this kind, as GDAL writes them for one that has no tiles yet."""
     # A grid of plain pixel coordinates is what a file without georeference has.
     transform = None if grid.transform.is_identity else grid.transform
-    with without_georeference_warnings():
-        dataset: DatasetWriter = rasterio.open(
-            path, "w", driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=len(layout.bands),
-            dtype=layout.dtype, crs=grid.crs, transform=transform, nodata=layout.nodata,
-            tiled=True, blockxsize=BLOCK_PX, blockysize=BLOCK_PX, interleave="pixel", BIGTIFF="IF_SAFER",
-            ENDIANNESS="LITTLE", NUM_THREADS=threads, **_codec(layout),
-        )  # fmt: skip
-    dataset.descriptions = layout.bands
-    dataset.units = (layout.units,) * len(layout.bands)
-    if layout.colors is not None:
-        dataset.colorinterp = layout.colors
-    if layout.step is not None:
-        dataset.scales = (layout.step,) * len(layout.bands)
-    if tags:
-        dataset.update_tags(**_tags(tags))
-    return dataset
+    with MemoryFile() as file:  # type: ignore[no-untyped-call]
+        with (
+            without_georeference_warnings(),
+            file.open(
+                driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=len(layout.bands),
+                dtype=layout.dtype, crs=grid.crs, transform=transform, nodata=layout.nodata, tiled=True,
+                blockxsize=BLOCK_PX, blockysize=BLOCK_PX, interleave="pixel", ENDIANNESS="LITTLE",
+                SPARSE_OK=True, **_codec(layout),
+            ) as dataset,
+        ):  # fmt: skip
+            dataset.descriptions = layout.bands
+            dataset.units = (layout.units,) * len(layout.bands)
+            if layout.colors is not None:
+                dataset.colorinterp = layout.colors
+            if layout.step is not None:
+                dataset.scales = (layout.step,) * len(layout.bands)
+            if tags:
+                dataset.update_tags(**_tags(tags))
+        return described(bytes(file.getbuffer()))
 
 
 def _codec(layout: Layout) -> dict[str, Any]:
-    # Horizontal differences for whole numbers, by bytes for floating point.
-    is_float = layout.dtype.startswith("float")
-    options: dict[str, Any] = {"COMPRESS": layout.compression, "PREDICTOR": 3 if is_float else 2}
-    if layout.compression == "ZSTD":
-        options["ZSTD_LEVEL"] = 1
-    elif is_float:
-        # Mantissas are noise: higher levels take a third more time and make nothing smaller.
-        options["ZLEVEL"] = 1
-    return options
+    return {"COMPRESS": layout.compression, "PREDICTOR": predictor(layout.dtype)}
 
 
 def _add_overviews(path: Path, layout: Layout, threads: int) -> None:
@@ -144,18 +169,12 @@ def _add_overviews(path: Path, layout: Layout, threads: int) -> None:
 def _as_storage_error(out: Path) -> Iterator[None]:
     try:
         yield
-    except (RasterioError, OSError) as error:
+    except (RasterioError, OSError, UnwrittenError) as error:
         raise _unwritten(out, error) from error
 
 
 def _unwritten(out: Path, error: Exception) -> StorageError:
     return StorageError(f"{out}: could not be written ({one_line(error)}); is there room on the disk?")
-
-
-def digest(path: Path) -> tuple[str, int]:
-    """Return the hex sha256 and the size in bytes of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
 
 
 def software_version() -> str:

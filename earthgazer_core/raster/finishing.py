@@ -10,7 +10,6 @@ from typing import Any
 from earthgazer_core.domain.artifact import Outcome
 from earthgazer_core.domain.bbox import BBox
 from earthgazer_core.domain.statistics import Statistics
-from earthgazer_core.raster.cog import digest
 from earthgazer_core.raster.layout import Layout
 from earthgazer_core.raster.result import Preview, RasterResult
 from earthgazer_core.raster.scene import Scene
@@ -28,7 +27,7 @@ def file_tags(product: str, scene: Scene, more: Mapping[str, str] | None) -> dic
 
 
 def finished(
-    out: Path, scene: Scene, bbox: BBox | None, layout: Layout, *, valid: int,
+    out: Path, scene: Scene, bbox: BBox | None, layout: Layout, *, sha256: str, valid: int,
     statistics: Statistics | None, preview: Preview | None, parameters: Mapping[str, Any],
 ) -> RasterResult:  # fmt: skip
     """Return the result of a product that stands whole under its name.
@@ -38,12 +37,12 @@ def finished(
         scene: What it was made from.
         bbox: Part asked for.
         layout: How it is stored.
+        sha256: Hex digest of it.
         valid: Its valid pixels.
         statistics: Of its one band.
         preview: Small picture of it.
         parameters: Further entries for the record.
     """
-    sha256, size_bytes = digest(out)
     height, width = scene.grid.shape
     return RasterResult(
         path=out,
@@ -56,7 +55,7 @@ def finished(
         statistics=statistics,
         preview=preview,
         sha256=sha256,
-        size_bytes=size_bytes,
+        size_bytes=out.stat().st_size,
         parameters={
             "bbox": None if bbox is None else list(bbox.as_tuple()),
             **scene.parameters(),

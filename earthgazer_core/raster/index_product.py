@@ -27,7 +27,7 @@ from earthgazer_core.raster.reading import Block
 from earthgazer_core.raster.result import RasterResult
 from earthgazer_core.raster.scene import Scene, for_each_window, open_scene
 from earthgazer_core.raster.source import BandSource
-from earthgazer_core.raster.statistics import Accumulator, Summary
+from earthgazer_core.raster.statistics import Accumulator, Tally
 
 Stored = Literal["float32", "int16"]
 """Type of the numbers in the file; see :func:`make_index`."""
@@ -39,7 +39,7 @@ class _Piece:
 
     pixels: npt.NDArray[np.float32]
     """As stored."""
-    summary: Summary | None
+    tally: Tally
     """What its valid values, as computed, add to the statistics."""
     data: int
     """Pixels that are data and clear."""
@@ -122,7 +122,7 @@ def _write(
 
             def consume(window: Window, piece: _Piece) -> None:
                 raster.write(piece.pixels[np.newaxis], window)
-                accumulator.merge(piece.summary, piece.pixels.size)
+                accumulator.merge(piece.tally, piece.pixels.size)
                 doubt.add(piece.data, piece.negative)
 
             work = partial(_compute, index, scene, accumulator)
@@ -130,7 +130,8 @@ def _write(
         preview = index_preview(out)
     statistics = accumulator.result()
     return finished(
-        out, scene, bbox, layout, valid=statistics.valid, statistics=statistics, preview=preview,
+        out, scene, bbox, layout, sha256=raster.sha256, valid=statistics.valid, statistics=statistics,
+        preview=preview,
         parameters={
             "index": index.name,
             "formula": index.formula,
@@ -144,19 +145,22 @@ def _compute(index: Index, scene: Scene, accumulator: Accumulator, block: Block)
     bands = {name: scene.band(name) for name in index.bands}
     # With one scale for all, a ratio of sums of whole numbers is rounded once only; see BandSource.shift.
     is_scaled = not (index.is_ratio and len({band.source.scale for band in bands.values()}) == 1)
-    inputs = {
-        name: block.counts[name] * band.source.scale if is_scaled else block.counts[name]
-        for name, band in bands.items()
-    }
-    # Pixels that are not valid hold arbitrary numbers until they are taken out.
-    with np.errstate(over="ignore", invalid="ignore"):
-        result = index.compute(**inputs)
-        pixels = result.astype(np.float32)
-    valid = block.valid & np.isfinite(result)
-    if valid.all():
-        values = result.ravel()
-    else:
-        values = result[valid]
-        pixels[~valid] = np.nan
+    pixels = np.empty(block.valid.shape, dtype=np.float32)
+    tally = accumulator.tally(pixels.size)
+    for rows, part in block.parts():
+        inputs = {name: part.counts(name) for name in bands}
+        if is_scaled:
+            for name, band in bands.items():
+                inputs[name] *= band.source.scale
+        # Pixels that are not valid hold arbitrary numbers until they are taken out.
+        with np.errstate(over="ignore", invalid="ignore"):
+            result = index.compute(**inputs)
+            pixels[rows] = result
+        valid = part.valid & np.isfinite(result)
+        if valid.all():
+            tally.add(result.ravel())
+        else:
+            tally.add(result[valid])
+            np.copyto(pixels[rows], np.float32(np.nan), where=~valid)
     data = int(np.count_nonzero(block.valid))
-    return _Piece(pixels, accumulator.summarize(values), data, count_negative(block, bands.values()))
+    return _Piece(pixels, tally.counted(), data, count_negative(block, bands.values()))

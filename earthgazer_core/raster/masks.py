@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -70,8 +71,12 @@ def nodata_valid(dn: npt.NDArray[Any], nodata: Iterable[float | None]) -> Mask:
     Returns:
         True where the number is finite and equals none of ``nodata``.
     """
-    valid: Mask = np.isfinite(dn) if np.issubdtype(dn.dtype, np.floating) else np.ones(dn.shape, np.bool_)
+    if np.issubdtype(dn.dtype, np.floating):
+        valid: Mask = np.isfinite(dn)
+    else:
+        valid = np.ones(dn.shape, np.bool_)
     for value in nodata:
-        if value is not None and np.isfinite(value):
-            valid &= dn != value
+        if value is not None and math.isfinite(value):
+            # As a whole number, because comparing with a fraction would first convert every pixel.
+            valid &= dn != (int(value) if float(value).is_integer() else value)
     return valid

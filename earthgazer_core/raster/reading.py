@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from affine import Affine
 from rasterio.enums import MaskFlags, Resampling
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.warp import reproject, transform_bounds
 from rasterio.windows import Window
 
 from earthgazer_core.errors import InvalidInputError, RasterError
-from earthgazer_core.raster.dataset import one_line, open_dataset, read_window
+from earthgazer_core.raster.dataset import open_dataset, raster_problems, read_window
 from earthgazer_core.raster.grid import Grid, same_grid
 from earthgazer_core.raster.masks import Mask, nodata_valid, qa_pixel_valid, scl_valid
 from earthgazer_core.raster.source import BandSource
@@ -30,6 +30,8 @@ WINDOW_PX = 1 << 19
 """Pixels aimed at: a tile of 512 by 512, of which each double precision array takes 2 MB."""
 MAX_WINDOW_PX = 1 << 21
 """Pixels that no window exceeds, though a block of the file were larger."""
+PART_PX = 1 << 15
+"""Pixels computed at once: few enough for the arrays in between to stay in a processor's own cache."""
 _MASKS: Mapping[str, Callable[[npt.NDArray[Any]], Mask]] = MappingProxyType(
     {"scl": scl_valid, "qa_pixel": qa_pixel_valid}
 )
@@ -39,10 +41,29 @@ _MASKS: Mapping[str, Callable[[npt.NDArray[Any]], Mask]] = MappingProxyType(
 class Block:
     """The pixels of one window on the reference grid."""
 
-    counts: Mapping[str, Values]
-    """Common name → digital number plus the source's ``shift``; arbitrary where not valid."""
+    numbers: Mapping[str, npt.NDArray[Any]]
+    """Common name → digital number: as stored, or double precision where resampled; arbitrary where not
+    valid."""
+    shifts: Mapping[str, float]
+    """Common name → the source's ``shift``."""
     valid: Mask
     """True where every band is data and every mask shows the ground."""
+
+    def counts(self, name: str) -> Values:
+        """Return the digital number of a band plus its shift, in an array of its own."""
+        counts: Values = self.numbers[name].astype(np.float64)
+        if self.shifts[name]:
+            counts += self.shifts[name]
+        return counts
+
+    def parts(self) -> Iterator[tuple[slice, Block]]:
+        """Yield it in groups of rows of about :data:`PART_PX` pixels, each with its rows."""
+        height, width = self.valid.shape
+        step = max(1, PART_PX // width)
+        for top in range(0, height, step):
+            rows = slice(top, min(top + step, height))
+            numbers = {name: values[rows] for name, values in self.numbers.items()}
+            yield rows, Block(numbers, self.shifts, self.valid[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +95,11 @@ def inspect(sources: Sequence[BandSource]) -> tuple[Band, ...]:
             raise InvalidInputError(f"mask {source.band!r}: known masks are SCL and QA_PIXEL")
         if source.scale == 0:
             raise InvalidInputError(f"band {source.band!r}: a scale of 0 leaves nothing of it")
+        if not math.isfinite(source.scale) or not math.isfinite(source.offset / source.scale):
+            raise InvalidInputError(
+                f"band {source.band!r}: a scale of {source.scale:g} with an offset of {source.offset:g}"
+                " makes no reflectance"
+            )
         if any(band.name == source.common_name for band in bands):
             raise InvalidInputError(f"band {source.band!r} is given twice")
         with open_dataset(source.path) as dataset:
@@ -165,33 +191,32 @@ class BandReader:
             RasterError: bytes can't be decoded, or grids can't be brought together for want of a CRS.
         """
         valid: Mask = np.ones((int(window.height), int(window.width)), dtype=np.bool_)
-        counts: dict[str, Values] = {}
+        numbers: dict[str, npt.NDArray[Any]] = {}
+        shifts: dict[str, float] = {}
         for band in self._bands:
             if band.source.is_mask:
                 valid &= self._mask(band, window)
             else:
-                counts[band.name], known = self._values(band, window)
+                numbers[band.name], known = self._values(band, window)
+                shifts[band.name] = band.source.shift
                 valid &= known
-        return Block(counts, valid)
+        return Block(numbers, shifts, valid)
 
-    def _values(self, band: Band, window: Window) -> tuple[Values, Mask]:
+    def _values(self, band: Band, window: Window) -> tuple[npt.NDArray[Any], Mask]:
         if same_grid(band.grid, self._reference):
-            counts, known = self._native(band, window)
-        else:
-            counts = self._resampled(band, window, Resampling.bilinear)
-            known = np.isfinite(counts)
-        if band.source.shift:
-            counts += band.source.shift
-        return counts, known
+            return self._native(band, window)
+        values = self._resampled(band, window, Resampling.bilinear)
+        return values, np.isfinite(values)
 
-    def _native(self, band: Band, window: Window) -> tuple[Values, Mask]:
+    def _native(self, band: Band, window: Window) -> tuple[npt.NDArray[Any], Mask]:
         dataset, source = self._datasets[band.name], band.source
         dn = read_window(dataset, source.index, window)
         known = nodata_valid(dn, {source.nodata, band.declared_nodata})
         flags = dataset.mask_flag_enums[source.index - 1]
         if MaskFlags.per_dataset in flags:
-            known &= dataset.read_masks(source.index, window=window) != 0
-        return dn.astype(np.float64), known
+            with raster_problems(f"{source.path}: its mask can't be read"):
+                known &= dataset.read_masks(source.index, window=window) != 0
+        return dn, known
 
     def _mask(self, band: Band, window: Window) -> Mask:
         if same_grid(band.grid, self._reference):
@@ -210,17 +235,16 @@ class BandReader:
             flags = read_window(self._datasets[band.name], band.source.index, part)
             values = _MASKS[band.name](flags).astype(np.float64)
         else:
-            values, known = self._native(band, part)
+            dn, known = self._native(band, part)
+            values = dn.astype(np.float64)
             values[~known] = np.nan
         # Without a CRS on either side (checked above) both lie in one plane, whichever it is.
         crs = {"src_crs": band.grid.crs, "dst_crs": target.crs} if band.grid.crs else _ANY_PLANE
-        try:
+        with raster_problems(f"{band.source.path}: can't be resampled"):
             reproject(
                 values, out, src_transform=band.grid.crop(part).transform, dst_transform=target.transform,
                 src_nodata=np.nan, dst_nodata=np.nan, resampling=resampling, **crs,
             )  # fmt: skip
-        except RasterioError as error:
-            raise RasterError(f"{band.source.path}: can't be resampled ({one_line(error)})") from error
         return out
 
 
@@ -235,12 +259,8 @@ def _source_window(grid: Grid, target: Grid, path: str) -> Window | None:
         )
     bounds = target.bounds
     if grid.crs != target.crs:
-        try:
+        with raster_problems(f"{path}: can't be brought onto the grid of the others"):
             bounds = transform_bounds(target.crs, grid.crs, *bounds, densify_pts=51)  # type: ignore[no-untyped-call]
-        except RasterioError as error:
-            raise RasterError(
-                f"{path}: can't be brought onto the grid of the others ({one_line(error)})"
-            ) from error
     left, bottom, right, top = bounds
     inverse: Affine = ~grid.transform
     corners = [inverse @ (x, y) for x in (left, right) for y in (bottom, top)]

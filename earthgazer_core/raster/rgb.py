@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,11 @@ from earthgazer_core.raster.finishing import file_tags, finished
 from earthgazer_core.raster.layout import Layout
 from earthgazer_core.raster.passes import Passes
 from earthgazer_core.raster.preview import picture_preview
-from earthgazer_core.raster.reading import Block, Values
+from earthgazer_core.raster.reading import Block
 from earthgazer_core.raster.result import RasterResult
 from earthgazer_core.raster.scene import Scene, for_each_window, open_scene
 from earthgazer_core.raster.source import BandSource
-from earthgazer_core.raster.statistics import Accumulator
+from earthgazer_core.raster.statistics import Accumulator, Tally
 
 Stretch = Literal["per-band", "joint", "fixed"]
 """Which reflectance becomes black and which white; see :func:`make_rgb`."""
@@ -102,7 +102,7 @@ def make_rgb(
             )  # fmt: skip
         preview = picture_preview(out)
     return finished(
-        out, scene, bbox, layout, valid=valid, statistics=None, preview=preview,
+        out, scene, bbox, layout, sha256=raster.sha256, valid=valid, statistics=None, preview=preview,
         parameters={
             "stretch": stretch,
             "ranges": {name: list(ends) for name, ends in ranges.items()},
@@ -120,11 +120,11 @@ def _ranges(
         return dict.fromkeys(_BANDS, FIXED_RANGE), None
     seen = {name: Accumulator() for name in _BANDS}
 
-    def consume(_: Window, values: dict[str, Values]) -> None:
-        for name in _BANDS:
-            seen[name].add(values[name] * scene.band(name).source.scale, values[name].size)
+    def consume(_: Window, tallies: dict[str, Tally]) -> None:
+        for name, tally in tallies.items():
+            seen[name].merge(tally, tally.count)
 
-    for_each_window(scene, _valid_values, consume, passes.told(0, "rgb range"), threads)
+    for_each_window(scene, partial(_tallies, scene, seen), consume, passes.told(0, "rgb range"), threads)
     ranges: dict[str, Range] = {}
     for name in _BANDS:
         statistics = seen[name].result()
@@ -136,17 +136,34 @@ def _ranges(
     return ranges, seen[_BANDS[0]].percentile_method
 
 
-def _valid_values(block: Block) -> dict[str, Values]:
-    return {name: block.counts[name][block.valid] for name in _BANDS}
+def _tallies(scene: Scene, seen: Mapping[str, Accumulator], block: Block) -> dict[str, Tally]:
+    tallies = {name: seen[name].tally(block.valid.size) for name in _BANDS}
+    for _, part in block.parts():
+        for name, tally in tallies.items():
+            tally.add(part.counts(name)[part.valid] * scene.band(name).source.scale)
+    return {name: tally.counted() for name, tally in tallies.items()}
 
 
 def _picture(scene: Scene, ranges: Mapping[str, Range], block: Block) -> npt.NDArray[np.uint8]:
-    pixels: npt.NDArray[np.uint8] = np.zeros((4, *block.valid.shape), dtype=np.uint8)
-    for channel, name in enumerate(_BANDS):
-        low, high = ranges[name]
-        reflectance = block.counts[name][block.valid] * scene.band(name).source.scale
-        # An area of one single colour has no range; it becomes black, not an error.
-        stretched: Any = (reflectance - low) / (high - low) if high > low else np.zeros_like(reflectance)
-        pixels[channel][block.valid] = np.rint(np.clip(stretched, 0.0, 1.0) * 255.0).astype(np.uint8)
-    pixels[3][block.valid] = 255
+    pixels: npt.NDArray[np.uint8] = np.empty((4, *block.valid.shape), dtype=np.uint8)
+    for rows, part in block.parts():
+        is_unknown = ~part.valid
+        for channel, name in enumerate(_BANDS):
+            low, high = ranges[name]
+            if high <= low:
+                # An area of one single colour has no range; it becomes black, not an error.
+                pixels[channel, rows] = 0
+                continue
+            level = part.counts(name)
+            # Pixels that are not valid hold arbitrary numbers until they are taken out.
+            with np.errstate(over="ignore", invalid="ignore"):
+                level *= scene.band(name).source.scale
+                level -= low
+                level /= high - low
+                np.clip(level, 0.0, 1.0, out=level)
+                level *= 255.0
+            np.rint(level, out=level)
+            np.copyto(level, 0.0, where=is_unknown)
+            pixels[channel, rows] = level
+    pixels[3] = np.where(block.valid, np.uint8(255), np.uint8(0))
     return pixels

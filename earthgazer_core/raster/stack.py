@@ -89,7 +89,7 @@ def make_stack(
                 scene, partial(_reflectance, scene, names), consume, passes.told(0, "stacking"), threads
             )
     return finished(
-        out, scene, bbox, layout, valid=valid, statistics=None, preview=None,
+        out, scene, bbox, layout, sha256=raster.sha256, valid=valid, statistics=None, preview=None,
         parameters={"warnings": doubt.warnings()},
     )  # fmt: skip
 
@@ -97,7 +97,9 @@ def make_stack(
 def _reflectance(scene: Scene, names: Sequence[str], block: Block) -> _Piece:
     pixels = np.empty((len(names), *block.valid.shape), dtype=np.float32)
     bands = [scene.band(name) for name in names]
-    for out, band in zip(pixels, bands, strict=True):
-        np.multiply(block.counts[band.name], band.source.scale, out=out, casting="same_kind")
-        out[~block.valid] = np.nan
+    for rows, part in block.parts():
+        is_unknown = ~part.valid
+        for out, band in zip(pixels[:, rows], bands, strict=True):
+            np.multiply(part.counts(band.name), band.source.scale, out=out, casting="same_kind")
+            np.copyto(out, np.float32(np.nan), where=is_unknown)
     return _Piece(pixels, int(np.count_nonzero(block.valid)), count_negative(block, bands))

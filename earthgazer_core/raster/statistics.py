@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -19,33 +16,104 @@ EXACT_PERCENTILES = 8_000_000
 """Up to so many values all are kept and percentiles are exact: 64 MB."""
 _FINE = 100
 """Fine bins per histogram bin: 0.0001 wide."""
-_ROUNDING = 2.0**-21
-"""Of the whole range: how far single precision could place a value wrongly, with a wide margin."""
+_FINE_PER_UNIT = BINS_PER_UNIT * _FINE
+_ROUNDING = 1e-9
+"""Of a fine bin: how far double precision could place a value wrongly, with a wide margin."""
+_PART = 1 << 15
+"""Values taken at once: few enough for the arrays in between to stay in a processor's own cache."""
 _BLAS_ONE_THREAD = 8192
 """Products of longer rows are spread over threads that wait busily for each other."""
 _PERCENTILES = (2.0, 50.0, 98.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What one piece adds to the statistics."""
+class Tally:
+    """What the values of one piece add to the statistics; each thread has its own.
 
-    values: Values
-    """Its valid values."""
-    mean: float
-    """Their mean."""
-    m2: float
-    """Sum of their squared deviations from it."""
-    min: float
-    """Smallest."""
-    max: float
-    """Largest."""
-    below: int
-    """How many lie below the histogram."""
-    above: int
-    """How many lie above it."""
-    fine: npt.NDArray[np.int64]
-    """Count of each fine bin."""
+    Args:
+        low: Whole number at which the histogram begins.
+        high: Whole number at which it ends.
+        room: Values that may come.
+        keeps: Whether all are kept.
+    """
+
+    def __init__(self, low: int, high: int, room: int, *, keeps: bool) -> None:
+        self._low, self._high = low, high
+        self._bins = np.empty(room, dtype=np.intp)
+        self.values: list[Values] | None = [] if keeps else None
+        """All of them, if they are kept."""
+        self.count = 0
+        """How many there are."""
+        self.mean = self.m2 = 0.0
+        """Their mean, and the sum of their squared deviations from it."""
+        self.min, self.max = np.inf, -np.inf
+        self.below = self.above = 0
+        """How many lie beyond the histogram."""
+        self.fine: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        """Count of each fine bin, once it is :meth:`counted`."""
+
+    def add(self, values: Values) -> None:
+        """Take values.
+
+        Args:
+            values: Valid, finite values, one dimension; kept by reference, so not to be changed after.
+        """
+        if values.size == 0:
+            return
+        mean = float(values.mean())
+        self.merge_moments(values.size, mean, _squares(values - mean))
+        low, high = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
+        self.min, self.max = min(self.min, low), max(self.max, high)
+        bins = self._bins[self.count : self.count + values.size]
+        self.count += values.size
+        if low >= self._low and high <= self._high:
+            self._place(values, bins)
+        else:
+            is_below, is_above = values < self._low, values > self._high
+            self.below += int(is_below.sum())
+            self.above += int(is_above.sum())
+            self._place(np.clip(values, self._low, self._high), bins)
+            outside = is_below | is_above
+            bins[outside] = self._squeezed(values[outside])
+        if self.values is not None:
+            self.values.append(values)
+
+    def counted(self) -> Tally:
+        """Return it with its fine bins counted; no more values may come."""
+        self.fine = np.bincount(self._bins[: self.count], minlength=_fine_bins(self._low, self._high))
+        self._bins = np.empty(0, dtype=np.intp)
+        return self
+
+    def merge_moments(self, count: int, mean: float, m2: float) -> None:
+        """Merge mean and squared deviations; :attr:`count` is still that of before."""
+        self.mean, self.m2 = _merged((self.count, self.mean, self.m2), (count, mean, m2))
+
+    def _place(self, values: Values, bins: npt.NDArray[np.intp]) -> None:
+        """Find the fine bin of each value between the outer edges, exact to the last bit.
+
+        A product tells the bin of all but those next to an edge; there the edges decide.
+        """
+        position = values * _FINE_PER_UNIT
+        position += (1 - self._low) * _FINE_PER_UNIT
+        np.copyto(bins, position, casting="unsafe")
+        position -= np.rint(position)
+        near = np.flatnonzero(np.abs(position, out=position) < _ROUNDING)
+        if not near.size:
+            return
+        # An edge is the double nearest to a multiple of a bin's width.
+        number = np.rint(values[near] * _FINE_PER_UNIT)
+        number -= values[near] < number / _FINE_PER_UNIT
+        np.minimum(number, self._high * _FINE_PER_UNIT - 1, out=number)
+        bins[near] = number + (1 - self._low) * _FINE_PER_UNIT
+
+    def _squeezed(self, values: Values) -> npt.NDArray[np.intp]:
+        squeezed = _squeeze(values, self._low, self._high) - (self._low - 1)
+        bins = (squeezed * _FINE_PER_UNIT).astype(np.intp)
+        last = _fine_bins(self._low, self._high) - 1
+        # What is beyond the edge by less than the squeezed scale can tell still belongs beyond it.
+        below = values < self._low
+        np.minimum(bins, _FINE_PER_UNIT - 1, out=bins, where=below)
+        np.maximum(bins, last + 1 - _FINE_PER_UNIT, out=bins, where=~below)
+        return np.clip(bins, 0, last)
 
 
 class Accumulator:
@@ -63,10 +131,7 @@ class Accumulator:
     def __init__(self, low: int = -1, high: int = 1, *, exact_percentiles: int = EXACT_PERCENTILES) -> None:
         self._low, self._high = low, high
         self._exact_limit = exact_percentiles
-        fine_per_unit = BINS_PER_UNIT * _FINE
-        self._fine_edges = np.arange(low * fine_per_unit, high * fine_per_unit + 1) / fine_per_unit
-        # One unit more on either side holds what lies beyond, squeezed: see _squeeze.
-        self._fine = np.zeros((high - low + 2) * fine_per_unit, dtype=np.int64)
+        self._fine = np.zeros(_fine_bins(low, high), dtype=np.int64)
         self._kept: list[Values] | None = []
         self._total = self._valid = self._below = self._above = 0
         self._mean = self._m2 = 0.0
@@ -77,7 +142,7 @@ class Accumulator:
         """How percentiles are found, for the record."""
         if self._kept is not None:
             return "exact, linear interpolation"
-        return f"histogram of bins of {1 / (BINS_PER_UNIT * _FINE):g}, linear interpolation"
+        return f"histogram of bins of {1 / _FINE_PER_UNIT:g}, linear interpolation"
 
     def add(self, values: Values, total: int) -> None:
         """Take the valid values of one piece.
@@ -86,54 +151,39 @@ class Accumulator:
             values: Valid, finite values, one dimension; kept by reference, so not to be changed after.
             total: Pixels of the piece, valid or not.
         """
-        self.merge(self.summarize(values), total)
+        tally = self.tally(values.size)
+        for begin in range(0, values.size, _PART):
+            tally.add(values[begin : begin + _PART])
+        self.merge(tally.counted(), total)
 
-    def summarize(self, values: Values) -> Summary | None:
-        """Return what valid values add to the statistics; None if there are none.
+    def tally(self, room: int) -> Tally:
+        """Return what a thread can gather values in, at most so many; it changes nothing here."""
+        return Tally(self._low, self._high, room, keeps=self._kept is not None)
 
-        It changes nothing here, so that threads may do it side by side.
-
-        Args:
-            values: Valid, finite values, one dimension.
-        """
-        if values.size == 0:
-            return None
-        mean = float(values.mean())
-        low, high = float(values.min()), float(values.max())
-        squares = _squares(values - mean)
-        if low >= self._low and high <= self._high:
-            return Summary(values, mean, squares, low, high, 0, 0, self._counted(self._bins(values)))
-        is_below, is_above = values < self._low, values > self._high
-        outside = is_below | is_above
-        fine = self._counted(self._bins(values[~outside]))
-        fine += self._counted(self._squeezed_bins(values[outside]))
-        return Summary(values, mean, squares, low, high, int(is_below.sum()), int(is_above.sum()), fine)
-
-    def merge(self, piece: Summary | None, total: int) -> None:
+    def merge(self, piece: Tally, total: int) -> None:
         """Take what a piece adds.
 
         Args:
-            piece: As :meth:`summarize` returned it.
+            piece: A tally that is counted.
             total: Pixels of the piece, valid or not.
         """
         self._total += total
-        if piece is None:
-            return
-        self._merge_moments(piece)
+        self._mean, self._m2 = _merged(
+            (self._valid, self._mean, self._m2), (piece.count, piece.mean, piece.m2)
+        )
         self._min, self._max = min(self._min, piece.min), max(self._max, piece.max)
         self._below += piece.below
         self._above += piece.above
         self._fine += piece.fine
-        self._valid += piece.values.size
-        if self._kept is not None:
-            if self._valid <= self._exact_limit:
-                self._kept.append(piece.values)
-            else:
-                self._kept = None
+        self._valid += piece.count
+        if self._kept is not None and piece.values is not None and self._valid <= self._exact_limit:
+            self._kept.extend(piece.values)
+        else:
+            self._kept = None
 
     def result(self) -> Statistics:
         """Return the statistics of everything taken so far."""
-        counts = self._fine[BINS_PER_UNIT * _FINE : -BINS_PER_UNIT * _FINE].reshape(-1, _FINE).sum(axis=1)
+        counts = self._fine[_FINE_PER_UNIT:-_FINE_PER_UNIT].reshape(-1, _FINE).sum(axis=1)
         edges = np.arange(self._low * BINS_PER_UNIT, self._high * BINS_PER_UNIT + 1) / BINS_PER_UNIT
         histogram = Histogram(tuple(edges.tolist()), tuple(counts.tolist()))
         if self._valid == 0:
@@ -145,63 +195,12 @@ class Accumulator:
             p02=p02, p50=p50, p98=p98, below=self._below, above=self._above, histogram=histogram,
         )  # fmt: skip
 
-    def _merge_moments(self, piece: Summary) -> None:
-        """Merge mean and squared deviations as Chan et al. (1983), doi:10.1080/00031305.1983.10483115."""
-        count = piece.values.size
-        both = self._valid + count
-        step = piece.mean - self._mean
-        self._m2 += piece.m2 + step * step * (self._valid * count / both)
-        self._mean += step * (count / both)
-
-    def _bins(self, values: Values) -> npt.NDArray[np.int32]:
-        """Return the fine bin of each value between the outer edges, exact to the last bit.
-
-        Single precision tells the bin of all but those next to an edge; there the edges decide.
-        """
-        fine_per_unit = BINS_PER_UNIT * _FINE
-        position = values.astype(np.float32)
-        position *= np.float32(fine_per_unit)
-        position += np.float32((1 - self._low) * fine_per_unit)
-        bins = position.astype(np.int32)
-        position -= bins.astype(np.float32)
-        position -= np.float32(0.5)
-        reach = 0.5 - len(self._fine) * _ROUNDING
-        near = np.flatnonzero(np.abs(position) > reach)
-        edge = bins[near] + (position[near] > 0) - fine_per_unit
-        np.clip(edge, 0, len(self._fine_edges) - 1, out=edge)
-        inner = edge - (values[near] < self._fine_edges[edge])
-        bins[near] = np.minimum(inner, len(self._fine_edges) - 2) + fine_per_unit
-        return bins
-
-    def _squeezed_bins(self, values: Values) -> npt.NDArray[np.int64]:
-        fine_per_unit = BINS_PER_UNIT * _FINE
-        squeezed = self._squeeze(values) - (self._low - 1)
-        bins = (squeezed * fine_per_unit).astype(np.int64)
-        # What is beyond the edge by less than the squeezed scale can tell still belongs beyond it.
-        below = values < self._low
-        np.minimum(bins, fine_per_unit - 1, out=bins, where=below)
-        np.maximum(bins, len(self._fine) - fine_per_unit, out=bins, where=~below)
-        return np.clip(bins, 0, len(self._fine) - 1)
-
-    def _squeeze(self, values: Values) -> Values:
-        """Map what lies beyond the histogram onto one unit on its side: x → edge ± (1 - 1/(1 + distance))."""
-        low_distance = np.maximum(self._low - values, 0.0)
-        high_distance = np.maximum(values - self._high, 0.0)
-        return (
-            np.clip(values, self._low, self._high)
-            - (1.0 - 1.0 / (1.0 + low_distance))
-            + (1.0 - 1.0 / (1.0 + high_distance))
-        )
-
     def _unsqueeze(self, position: float) -> float:
         if position < self._low:
             return self._low + 1.0 - 1.0 / max(1.0 - (self._low - position), 1e-12)
         if position > self._high:
             return self._high - 1.0 + 1.0 / max(1.0 - (position - self._high), 1e-12)
         return position
-
-    def _counted(self, bins: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
-        return np.bincount(bins, minlength=len(self._fine))
 
     def _percentiles(self) -> tuple[float, float, float]:
         if self._kept is not None:
@@ -218,8 +217,37 @@ class Accumulator:
         at = int(np.searchsorted(ends, rank, side="right"))
         before = int(ends[at - 1]) if at else 0
         within = (rank - before + 0.5) / int(self._fine[at])
-        position = self._low - 1 + (at + min(within, 1.0)) / (BINS_PER_UNIT * _FINE)
+        position = self._low - 1 + (at + min(within, 1.0)) / _FINE_PER_UNIT
         return min(max(self._unsqueeze(position), self._min), self._max)
+
+
+def _fine_bins(low: int, high: int) -> int:
+    # One unit more on either side holds what lies beyond, squeezed: see _squeeze.
+    return (high - low + 2) * _FINE_PER_UNIT
+
+
+def _squeeze(values: Values, low: int, high: int) -> Values:
+    """Map what lies beyond the histogram onto one unit on its side: x → edge ± (1 - 1/(1 + distance))."""
+    low_distance = np.maximum(low - values, 0.0)
+    high_distance = np.maximum(values - high, 0.0)
+    squeezed: Values = (
+        np.clip(values, low, high) - (1.0 - 1.0 / (1.0 + low_distance)) + (1.0 - 1.0 / (1.0 + high_distance))
+    )
+    return squeezed
+
+
+_Moments = tuple[int, float, float]
+"""Count, mean, sum of squared deviations from it."""
+
+
+def _merged(one: _Moments, other: _Moments) -> tuple[float, float]:
+    """Merge mean and squared deviations as Chan et al. (1983), doi:10.1080/00031305.1983.10483115."""
+    both = one[0] + other[0]
+    if both == 0:
+        return one[1:]
+    step = other[1] - one[1]
+    share = other[0] / both
+    return one[1] + step * share, one[2] + other[2] + step * step * one[0] * share
 
 
 def _squares(deviation: Values) -> float:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import io
 import os
 import struct
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 _SUBFILE_TYPE, _TILE_OFFSETS, _TILE_LENGTHS = 254, 324, 325
 _OF_THE_WHOLE_FILE = frozenset({305, 33550, 33922, 34264, 34735, 34736, 34737, 42112})
@@ -40,6 +44,10 @@ _GHOST_BODY = (
 _GHOST = b"GDAL_STRUCTURAL_METADATA_SIZE=%06d bytes\n" % len(_GHOST_BODY) + _GHOST_BODY
 """By this GDAL knows the layout, and reads a tile in one go (gdal.org/drivers/raster/cog.html)."""
 _LEADER_BYTES = _TRAILER_BYTES = 4
+_AHEAD = 16
+"""Tiles that may be written and not hashed yet."""
+HEADER_BYTES = 16
+"""Enough for the header of either form."""
 _CLASSIC_LIMIT = (1 << 32) - (1 << 20)
 """Beyond this offsets don't fit into 32 bits; what is before the tiles is far below the difference."""
 
@@ -63,14 +71,18 @@ _BIG = _Form("2sHHHQ", "Q", "HHQ", "Q")
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry:
     """The value of one tag."""
 
     kind: int
+    """TIFF's number of its type."""
     count: int
+    """How many of that type it holds."""
     value: bytes
+    """They, little-endian."""
 
     def numbers(self) -> tuple[int, ...]:
+        """Return whole numbers."""
         return struct.unpack(f"<{self.count}{_TYPE_CODES[self.kind]}", self.value)
 
 
@@ -80,7 +92,7 @@ class Image:
 
     path: Path
     """The file."""
-    entries: Mapping[int, _Entry]
+    entries: Mapping[int, Entry]
     """Its tags, but for where the tiles are."""
     offsets: tuple[int, ...]
     """Where each tile begins."""
@@ -106,23 +118,50 @@ def images(path: Path) -> list[Image]:
     return found
 
 
-def assemble(levels: Sequence[Image], out: Path) -> None:
+def described(raw: bytes) -> dict[int, Entry]:
+    """Return the tags of the one image of a little-endian TIFF, but for where its tiles are."""
+    (entries,) = _directories(io.BytesIO(raw))
+    return {tag: entry for tag, entry in entries.items() if tag not in (_TILE_OFFSETS, _TILE_LENGTHS)}
+
+
+def head_and_directory(
+    entries: Mapping[int, Entry], offsets: Sequence[int], lengths: Sequence[int], end: int
+) -> tuple[bytes, bytes]:
+    """Return the header and the directory that make tiles in a file an image.
+
+    Args:
+        entries: Its other tags.
+        offsets: Where each tile begins, all after :data:`HEADER_BYTES`.
+        lengths: Bytes of each tile.
+        end: Where the directory will stand; a byte that makes it even is part of it.
+    """
+    form = _form(end)
+    padding = bytes(end % 2)
+    image = _with_lengths(entries, lengths)
+    directory = _directory(image, form, end + len(padding), offsets, is_last=True)
+    return _header(form, end + len(padding)), padding + directory
+
+
+def assemble(levels: Sequence[Image], out: Path) -> str:
     """Write images as one COG: directories first, then tiles from the coarsest overview to the finest.
 
     Args:
         levels: Full resolution, then overviews, each coarser than the one before.
         out: File to write.
 
+    Returns:
+        The hex sha256 of the file.
+
     Raises:
         OSError: the disk is full.
     """
     total = sum(sum(level.lengths) for level in levels)
-    form = _CLASSIC if total < _CLASSIC_LIMIT else _BIG
-    described = [_described(level, is_overview=place > 0) for place, level in enumerate(levels)]
+    form = _form(total)
+    tables = [_table(level, is_overview=place > 0) for place, level in enumerate(levels)]
     first = struct.calcsize(f"<{form.header}") + len(_GHOST)
     first += first % 2
     # Only the length of the directories decides where tiles begin, and that doesn't depend on offsets.
-    data_at = first + sum(len(_directory(one, form, 0, (), is_last=False)) for one in described)
+    data_at = first + sum(len(_directory(one, form, 0, (), is_last=False)) for one in tables)
     begins: dict[int, tuple[int, ...]] = {}
     at = data_at
     for place in reversed(range(len(levels))):
@@ -131,18 +170,46 @@ def assemble(levels: Sequence[Image], out: Path) -> None:
             ends.append(at + _LEADER_BYTES)
             at += _LEADER_BYTES + length + _TRAILER_BYTES
         begins[place] = tuple(ends)
-    with out.open("wb") as file:
-        magic = (b"II", 42, first) if form is _CLASSIC else (b"II", 43, 8, 0, first)
-        file.write(struct.pack(f"<{form.header}", *magic) + _GHOST)
-        file.write(bytes(first - file.tell()))
-        for place, one in enumerate(described):
-            is_last = place == len(described) - 1
-            file.write(_directory(one, form, file.tell(), begins[place], is_last=is_last))
+    with out.open("wb", buffering=0) as raw, _Hashed(raw) as file:
+        file.write((_header(form, first) + _GHOST).ljust(first, b"\0"))
+        at = first
+        for place, one in enumerate(tables):
+            directory = _directory(one, form, at, begins[place], is_last=place == len(tables) - 1)
+            file.write(directory)
+            at += len(directory)
         for level in reversed(levels):
             _copy_tiles(level, file)
+    return file.hexdigest()
 
 
-def _directories(file: BinaryIO) -> Iterator[dict[int, _Entry]]:
+class _Hashed:
+    """Writes to a file, and hashes in a thread of its own what it wrote."""
+
+    def __init__(self, file: io.RawIOBase) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="hash")
+        self._ahead: deque[Future[None]] = deque()
+
+    def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[self._file.write(left) or 0 :]
+        self._ahead.append(self._pool.submit(self._hash.update, data))
+        while len(self._ahead) > _AHEAD:
+            self._ahead.popleft().result()
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True)
+
+
+def _directories(file: BinaryIO) -> Iterator[dict[int, Entry]]:
     magic = _read(file, 16)
     form = _CLASSIC if magic[2] == 42 else _BIG
     at = struct.unpack_from("<I", magic, 4)[0] if form is _CLASSIC else struct.unpack_from("<Q", magic, 8)[0]
@@ -159,12 +226,12 @@ def _row(file: BinaryIO, form: _Form) -> tuple[int, int, int, bytes]:
     return tag, kind, count, _read(file, form.inline_bytes)
 
 
-def _entry(file: BinaryIO, form: _Form, kind: int, count: int, field: bytes) -> _Entry:
+def _entry(file: BinaryIO, form: _Form, kind: int, count: int, field: bytes) -> Entry:
     size = count * _TYPE_BYTES[kind]
     if size > form.inline_bytes:
         file.seek(struct.unpack(f"<{form.offset}", field)[0])
         field = _read(file, size)
-    return _Entry(kind, count, field[:size])
+    return Entry(kind, count, field[:size])
 
 
 def _numbers(file: BinaryIO, fields: str) -> tuple[int, ...]:
@@ -178,19 +245,30 @@ def _read(file: BinaryIO, size: int) -> bytes:
     return raw
 
 
-def _described(level: Image, *, is_overview: bool) -> tuple[dict[int, _Entry], tuple[int, ...]]:
+def _form(size: int) -> _Form:
+    return _CLASSIC if size < _CLASSIC_LIMIT else _BIG
+
+
+def _header(form: _Form, first: int) -> bytes:
+    magic = (b"II", 42, first) if form is _CLASSIC else (b"II", 43, 8, 0, first)
+    return struct.pack(f"<{form.header}", *magic)
+
+
+def _table(level: Image, *, is_overview: bool) -> dict[int, Entry]:
     entries = dict(level.entries)
     if is_overview:
         entries = {tag: entry for tag, entry in entries.items() if tag not in _OF_THE_WHOLE_FILE}
-        entries[_SUBFILE_TYPE] = _Entry(_LONG, 1, struct.pack("<I", 1))
-    entries[_TILE_LENGTHS] = _Entry(
-        _LONG, len(level.lengths), struct.pack(f"<{len(level.lengths)}I", *level.lengths)
-    )
-    return entries, level.lengths
+        entries[_SUBFILE_TYPE] = Entry(_LONG, 1, struct.pack("<I", 1))
+    return _with_lengths(entries, level.lengths)
+
+
+def _with_lengths(entries: Mapping[int, Entry], lengths: Sequence[int]) -> dict[int, Entry]:
+    packed = struct.pack(f"<{len(lengths)}I", *lengths)
+    return {**entries, _TILE_LENGTHS: Entry(_LONG, len(lengths), packed)}
 
 
 def _directory(
-    described: tuple[dict[int, _Entry], tuple[int, ...]],
+    entries: Mapping[int, Entry],
     form: _Form,
     at: int,
     offsets: Sequence[int],
@@ -198,10 +276,9 @@ def _directory(
     is_last: bool,
 ) -> bytes:
     """Return one directory and its values, as they stand at a place of the file."""
-    entries, lengths = described
-    places = offsets or (0,) * len(lengths)
+    places = offsets or (0,) * entries[_TILE_LENGTHS].count
     kind = _LONG if form is _CLASSIC else _LONG8
-    where = _Entry(kind, len(places), struct.pack(f"<{len(places)}{_TYPE_CODES[kind]}", *places))
+    where = Entry(kind, len(places), struct.pack(f"<{len(places)}{_TYPE_CODES[kind]}", *places))
     table, values = b"", b""
     tags = sorted({**entries, _TILE_OFFSETS: where}.items())
     head_bytes = struct.calcsize(f"<{form.count}") + len(tags) * (
@@ -221,13 +298,13 @@ def _directory(
     return head + values + padding
 
 
-def _copy_tiles(level: Image, out: BinaryIO) -> None:
+def _copy_tiles(level: Image, out: _Hashed) -> None:
     with level.path.open("rb", buffering=0) as file:
         for offset, length in zip(level.offsets, level.lengths, strict=True):
             tile = os.pread(file.fileno(), length, offset)
             if len(tile) < length:
                 raise _cut_off(level.path)
-            out.writelines((struct.pack("<I", length), tile, tile[-_TRAILER_BYTES:]))
+            out.write(b"".join((struct.pack("<I", length), tile, tile[-_TRAILER_BYTES:])))
 
 
 def _cut_off(path: Path) -> OSError:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +23,7 @@ from earthgazer_core.tasks.inputs import Input, inputs_for
 from earthgazer_core.tasks.keys import ALGORITHM_VERSION, content_key, folder_name
 from earthgazer_core.tasks.local_copies import ensure_local
 from earthgazer_core.tasks.resources import Resources
+from earthgazer_core.tasks.work_directories import work_directory
 
 
 class Maker(Protocol):
@@ -88,7 +86,7 @@ def make_once(resources: Resources, order: Order, maker: Maker, progress: Progre
     key = _key(capture, order, inputs)
     if not order.is_forced and (found := _find(resources, key, order, capture)) is not None:
         return found
-    with _work_directory(resources, order.kind) as directory:
+    with work_directory(resources.work_path, order.kind) as directory:
         result = maker(
             [one.source(str(paths[one.asset.band]), capture.mission) for one in inputs],
             order.bbox,
@@ -144,16 +142,6 @@ def _find_in(
     head = resources.artifacts.head(object_key(capture, order.kind, key))
     # a file that somebody removed is made again
     return row if head is not None and head.size_bytes == row.size_bytes else None
-
-
-@contextmanager
-def _work_directory(resources: Resources, kind: str) -> Iterator[Path]:
-    resources.work_path.mkdir(parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=resources.work_path))
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _threads(resources: Resources) -> int:

@@ -69,7 +69,11 @@ def spend(command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: 
 
 def best(command: Sequence[str], rounds: int, *, cwd: Path | None = None) -> Cost:
     """Return the least that each of several runs took: what else runs on the machine only adds to it."""
-    costs = [spend(command, cwd=cwd) for _ in range(rounds)]
+    return least([spend(command, cwd=cwd) for _ in range(rounds)])
+
+
+def least(costs: Sequence[Cost]) -> Cost:
+    """Return the least time and the largest memory of several runs."""
     return Cost(
         min(one.wall_s for one in costs), min(one.cpu_s for one in costs), max(one.peak_mb for one in costs)
     )

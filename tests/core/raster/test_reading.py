@@ -92,9 +92,9 @@ def test_resampling_in_windows_leaves_no_seams(tmp_path: Path) -> None:
                 part = Window(col, row, min(23, 128 - col), min(17, 96 - row))
                 block = reader.read(part)
                 here = np.s_[row : row + int(part.height), col : col + int(part.width)]
-                counts[here], valid[here] = block.counts["swir16"], block.valid
+                counts[here], valid[here] = block.counts("swir16"), block.valid
     assert np.array_equal(valid, whole.valid)
-    assert np.array_equal(counts[valid], whole.counts["swir16"][valid])
+    assert np.array_equal(counts[valid], whole.counts("swir16")[valid])
 
 
 def test_nodata_never_bleeds_into_its_neighbours(tmp_path: Path) -> None:
