@@ -89,7 +89,7 @@ class CelerySettings(_Group):
     task_soft_time_limit_s: int = Field(default=570, ge=1)
     """A task is asked to end after this many seconds."""
     visibility_timeout_s: int | None = Field(default=None, ge=1)
-    """An unacknowledged message goes to another worker after this; the hard limit + 30 s if unset."""
+    """An unacknowledged message goes to another worker after this; more than the hard limit, + 30 s if unset."""
     max_retries: int = Field(default=5, ge=0)
     """Automatic retries of a transient fault."""
     retry_backoff_s: float = Field(default=2.0, gt=0)
@@ -127,6 +127,8 @@ class StorageSettings(_Group):
     """Whether we agree to be charged for bytes of buckets whose requesters pay (Landsat on Amazon)."""
     timeout_s: float = Field(default=60.0, gt=0)
     """Seconds to wait for the next bytes of a transfer."""
+    max_file_bytes: int = Field(default=4 * 1024**3, ge=1)
+    """No larger file of a catalogue is brought here; a full-size Sentinel-2 band has about 250 MB."""
 
     def backup_root(self) -> str:
         """Return the URL under which backups are kept."""
@@ -152,6 +154,10 @@ class CatalogSettings(_Group):
     """Seconds to wait for an answer."""
     max_items: int = Field(default=1000, ge=1)
     """Items taken from one search."""
+    hosts: tuple[str, ...] = ("*",)
+    """Where it may lead: ``host``, ``host:port``, ``*.domain``; ``*`` is any public host. Its own always."""
+    schemes: tuple[Literal["https", "http", "s3", "gs"], ...] = ("https", "http", "s3", "gs")
+    """How what it leads to may be fetched."""
 
 
 class RecorderSettings(_Group):

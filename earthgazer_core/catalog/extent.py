@@ -27,7 +27,7 @@ def may_hold(document: Mapping[str, Any], bbox: BBox, start: datetime | None, en
             and (first is None or end is None or _time(first) <= end)
             and (last is None or start is None or _time(last) >= start)
         )
-    except (KeyError, IndexError, TypeError, ValueError, InvalidInputError):
+    except (LookupError, TypeError, ValueError, OverflowError, InvalidInputError):
         return True
 
 

@@ -10,16 +10,16 @@ from earthgazer_core.domain.bbox import BBox
 _Point = tuple[float, float]
 
 
-def touches(geometry: Mapping[str, Any] | None, bbox: BBox) -> bool:
+def touches(geometry: object, bbox: BBox) -> bool:
     """Whether a Polygon or MultiPolygon, in lon/lat, shares some area with ``bbox``.
 
     A footprint that is missing, of another type or unreadable is not held against its item: it touches.
     """
-    if geometry is None:
+    if not isinstance(geometry, Mapping):
         return True
     try:
         rings = list(_outer_rings(geometry))
-    except (TypeError, ValueError, KeyError, IndexError):
+    except (TypeError, ValueError, LookupError, OverflowError):
         return True
     if not rings:
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from types import MappingProxyType
 from typing import Any, Final
@@ -11,22 +12,29 @@ from earthgazer_core.catalog.item_fields import ItemFields
 from earthgazer_core.domain.capture import Capture
 from earthgazer_core.domain.mission import Mission, mission
 from earthgazer_core.errors import InvalidInputError
+from earthgazer_core.hosts import Hosts
 
 _KEPT: Final = (
     "created", "updated", "gsd", "instruments", "s2:granule_id", "s2:datatake_id", "s2:generation_time",
     "s2:nodata_pixel_percentage", "view:sun_azimuth", "view:sun_elevation", "landsat:scene_id",
     "landsat:collection_category", "sat:relative_orbit", "sat:orbit_state",
 )  # fmt: skip
+_LONGEST_VALUE: Final = 500
+_LONGEST_LIST: Final = 20
+_PUBLIC: Final = Hosts()
 _LANDSAT_LEVELS: Final = {"L2SP": "L2SP", "L2SR": "L2SP", "L1TP": "L1TP"}
 
 
-def capture_of(item: object, *, source: str, allow_local: bool = False) -> Capture | None:
+def capture_of(
+    item: object, *, source: str, allow_local: bool = False, hosts: Hosts = _PUBLIC
+) -> Capture | None:
     """Return the capture that a STAC item (1.0, 1.1 or older) describes.
 
     Args:
         item: The item's JSON, untrusted, with absolute asset addresses.
         source: Name of the catalogue.
-        allow_local: Whether assets may be files of this machine.
+        allow_local: Whether assets may be files of this machine, and on any host: the operator's own words.
+        hosts: Where assets may lie otherwise.
 
     Returns:
         The capture, or None for an item of a mission that isn't ours (radar, elevation, …).
@@ -49,7 +57,7 @@ def capture_of(item: object, *, source: str, allow_local: bool = False) -> Captu
         product_id=product_id,
         sensing_time=fields.sensing_time(),
         level=_level(fields, of, product_id, collection),
-        assets=band_assets(fields, of, allow_local=allow_local),
+        assets=band_assets(fields, of, hosts=None if allow_local else hosts),
         bbox=fields.bbox(),
         processing_baseline=_baseline(fields, product_id) if of.family == "sentinel-2" else None,
         cloud_cover_percent=_cloud_cover(fields),
@@ -123,5 +131,26 @@ def _mgrs_tile(fields: ItemFields, product_id: str) -> str | None:
 
 
 def _metadata(fields: ItemFields) -> MappingProxyType[str, Any]:
-    kept = {name: fields.properties[name] for name in _KEPT if name in fields.properties}
-    return MappingProxyType({"item_id": fields.item_id, **kept})
+    kept = {name: fields.properties.get(name) for name in _KEPT}
+    return MappingProxyType(
+        {"item_id": fields.item_id, **{name: value for name, value in kept.items() if _is_plain(value)}}
+    )
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is worth keeping: what isn't small and plain is no property of an image."""
+    match value:
+        case bool():
+            return True
+        case int():
+            return abs(value) < 1 << 53
+        case float():
+            return math.isfinite(value)
+        case str():
+            return len(value) <= _LONGEST_VALUE and value.isprintable()
+        case list():
+            return len(value) <= _LONGEST_LIST and all(
+                isinstance(one, str) and _is_plain(one) for one in value
+            )
+        case _:
+            return False

@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 from earthgazer_core.catalog.item_fields import ItemFields
 from earthgazer_core.domain.capture import Asset
 from earthgazer_core.domain.mission import Mission
-from earthgazer_core.errors import InvalidInputError
+from earthgazer_core.errors import InvalidInputError, RefusedError
+from earthgazer_core.hosts import Hosts
 
 _ALIASES: Final[Mapping[str, Mapping[str, str]]] = {
     "sentinel-2": {"rededge1": "rededge071", "rededge2": "rededge075", "rededge3": "rededge078"},
@@ -22,11 +23,17 @@ _AMBIGUOUS: Final = frozenset({"rededge"})
 """Common names that providers give to several bands of one mission."""
 _IMAGE_SUFFIXES: Final = (".tif", ".tiff", ".jp2")
 _SCHEME_RANK: Final = {"https": 0, "http": 0, "file": 0, "s3": 1, "gs": 1}
+_LONGEST_HREF: Final = 8192
 _SHA256_MULTIHASH: Final = re.compile(r"1220([0-9a-fA-F]{64})")
 
 
-def band_assets(fields: ItemFields, mission: Mission, *, allow_local: bool) -> tuple[Asset, ...]:
+def band_assets(fields: ItemFields, mission: Mission, *, hosts: Hosts | None) -> tuple[Asset, ...]:
     """Return one asset per band: GeoTIFF before JPEG 2000, http before buckets, fine before coarse.
+
+    Args:
+        fields: The item.
+        mission: Its mission.
+        hosts: Where assets may lie; None for anywhere, files of this machine included.
 
     Raises:
         CatalogError: an asset of a band has fields that can't be used, or no asset is a band.
@@ -44,21 +51,26 @@ def band_assets(fields: ItemFields, mission: Mission, *, allow_local: bool) -> t
             best[band] = (rank, str(key), asset)
     if not best:
         raise fields.problem("assets", f"hold no band of {mission.name}")
-    return tuple(
-        _asset(fields, band, key, asset, allow_local) for band, (_, key, asset) in sorted(best.items())
-    )
+    return tuple(_asset(fields, band, key, asset, hosts) for band, (_, key, asset) in sorted(best.items()))
 
 
-def _asset(fields: ItemFields, band: str, key: str, asset: Mapping[str, Any], allow_local: bool) -> Asset:
+def _asset(fields: ItemFields, band: str, key: str, asset: Mapping[str, Any], hosts: Hosts | None) -> Asset:
     raster = _raster(asset)
     where = f"assets.{key}"
     href = asset["href"]
     if _scheme(href) not in _SCHEME_RANK:
         raise fields.problem(f"{where}.href", f"is no http, s3, gs or file address: {href[:80]!r}")
-    if _scheme(href) == "file" and not allow_local:
-        raise fields.problem(f"{where}.href", "points at a file of this machine, which no server may do")
+    if len(href) > _LONGEST_HREF or not href.isprintable():
+        raise fields.problem(f"{where}.href", f"is no usable address: {href[:80]!r}")
+    if hosts is not None:
+        if _scheme(href) == "file":
+            raise fields.problem(f"{where}.href", "points at a file of this machine, which no server may do")
+        try:
+            hosts.check(href)
+        except RefusedError as error:
+            raise fields.problem(f"{where}.href", f"is not allowed: {error}") from None
     size = fields.finite(f"{where}.file:size", asset.get("file:size"))
-    if size is not None and (size < 0 or size != int(size)):
+    if size is not None and not (0 <= size < 1 << 53 and size == int(size)):
         raise fields.problem(f"{where}.file:size", f"is no length: {size!r}")
     checksum = asset.get("file:checksum")
     digest = _SHA256_MULTIHASH.fullmatch(checksum) if isinstance(checksum, str) else None
@@ -95,7 +107,7 @@ def _candidates(fields: ItemFields, key: str, asset: Mapping[str, Any], href: st
         return
     for entry in described:
         yield from (name for name in (entry.get("name"),) if isinstance(name, str))
-    stem = PurePosixPath(unquote(urlsplit(href).path)).stem
+    stem = PurePosixPath(unquote(_path(href))).stem
     file_name = re.search(r"(?:^|_)((?:SR_)?B[0-9][0-9A]?|SCL|QA_PIXEL)(?:_[0-9]{2}m)?$", stem)
     if file_name is not None:
         yield file_name[1]
@@ -144,8 +156,12 @@ def _named_resolution_m(href: str) -> int:
 
 
 def _suffix(href: str) -> str:
+    return PurePosixPath(_path(href)).suffix.lower()
+
+
+def _path(href: str) -> str:
     try:
-        return PurePosixPath(urlsplit(href).path).suffix.lower()
+        return urlsplit(href).path
     except ValueError:
         return ""
 

@@ -28,8 +28,9 @@ class ItemFields:
 
     @property
     def item_id(self) -> str:
-        """The item's id, for messages where it isn't even text."""
-        return str(self._item.get("id"))[:200]
+        """The item's id as far as it can be shown, for messages where it isn't even text."""
+        text = str(self._item.get("id"))[:200]
+        return "".join(char if char.isprintable() else "?" for char in text)
 
     def problem(self, field: str, what: str) -> CatalogError:
         """Return the error that names this item and one of its fields."""
@@ -60,9 +61,15 @@ class ItemFields:
         """Return ``value`` as a finite number, None for null."""
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.problem(field, f"is no number: {str(value)[:80]!r}")
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise self.problem(field, "is no number: it is not finite")
+        return number
 
     def integer(self, name: str) -> int | None:
         """Return a property that is a whole number, also as digits; None where it is missing."""
@@ -110,11 +117,6 @@ class ItemFields:
             return BBox(_wrapped(west), south, _wrapped(east), north)
         except InvalidInputError as error:
             raise self.problem("bbox", f"can't be used: {error}") from None
-
-    def geometry(self) -> Mapping[str, Any] | None:
-        """Return the GeoJSON geometry, None where the item has none."""
-        value = self._item.get("geometry")
-        return value if isinstance(value, Mapping) else None
 
     def collection(self) -> str | None:
         """Return the id of the item's collection."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from earthgazer_core.catalog.base import ProblemSink
 from earthgazer_core.catalog.geometry import touches
@@ -13,6 +13,21 @@ from earthgazer_core.catalog.item import capture_of
 from earthgazer_core.domain.bbox import BBox
 from earthgazer_core.domain.capture import Capture
 from earthgazer_core.errors import CatalogError
+from earthgazer_core.hosts import Hosts
+
+_MOST_PROBLEMS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An item, and who told of it."""
+
+    item: object
+    """Its JSON, untrusted."""
+    source: str
+    """Name of the catalogue, or of the document where that lies elsewhere."""
+    is_local: bool = False
+    """Whether that is a file of this machine, so that assets may be files as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,27 +44,39 @@ class Selection:
     """Names of missions; None for all."""
     max_cloud_cover_percent: float
     """Captures with more clouds are left out; those that don't tell are not."""
-    allow_local: bool = False
-    """Whether assets may be files of this machine."""
+    hosts: Hosts
+    """Where assets may lie."""
 
-    def captures(self, items: Iterable[object], source: str, on_problem: ProblemSink) -> Iterator[Capture]:
+    def captures(self, items: Iterable[Told], on_problem: ProblemSink) -> Iterator[Capture]:
         """Yield each wanted capture once; tell of items that can't be used, and go on.
 
         Raises:
-            CatalogError: items came and not one of them could be used.
+            CatalogError: items came and not one of them could be used, or more can't than make sense.
         """
         seen: set[tuple[str, str]] = set()
         problems: list[CatalogError] = []
         usable = 0
-        for item in items:
+        for told in items:
             try:
-                capture = capture_of(item, source=source, allow_local=self.allow_local)
-            except CatalogError as problem:
+                capture = capture_of(
+                    told.item, source=told.source, allow_local=told.is_local, hosts=self.hosts
+                )
+                is_wanted = capture is not None and self.wants(capture, told.item)
+            except (CatalogError, RecursionError) as error:
+                problem = (
+                    error
+                    if isinstance(error, CatalogError)
+                    else CatalogError(f"{told.source}: an item is nested too deep to be read")
+                )
                 problems.append(problem)
                 on_problem(problem)
+                if len(problems) >= _MOST_PROBLEMS:
+                    raise CatalogError(
+                        f"{told.source}: {len(problems)} items can't be used; the first: {problems[0]}"
+                    ) from None
                 continue
             usable += 1
-            if capture is None or not self.wants(capture, item):
+            if capture is None or not is_wanted:
                 continue
             identity = (capture.mission, capture.product_id)
             if identity not in seen:

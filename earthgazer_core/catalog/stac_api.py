@@ -8,27 +8,38 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import requests
 from pystac_client import ItemSearch
-from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
-from requests.exceptions import SSLError
+from requests.exceptions import (
+    InvalidHeader,
+    InvalidSchema,
+    InvalidURL,
+    MissingSchema,
+    RequestException,
+    SSLError,
+)
 
 from earthgazer_core.catalog.base import ProblemSink, log_problem
-from earthgazer_core.catalog.selection import Selection
+from earthgazer_core.catalog.selection import Selection, Told
 from earthgazer_core.domain.bbox import BBox
 from earthgazer_core.domain.capture import Capture
 from earthgazer_core.errors import (
     CatalogError,
-    EarthGazerError,
     InvalidInputError,
+    RefusedError,
     RemoteUnavailableError,
     TransientError,
 )
+from earthgazer_core.guarded_session import document_of, guarded_session
+from earthgazer_core.hosts import Hosts
 from earthgazer_core.settings import CatalogSettings
 from earthgazer_core.web import USER_AGENT, refusal, shown
 
 _PAGE_ITEMS: Final = 100
+_LARGEST_PAGE_BYTES: Final = 16 * 1024 * 1024
+"""A hundred items have one to four megabytes."""
+_PATIENCE: Final = 4
+"""Times the timeout that a whole page may take."""
 
 
 class StacApiCatalog:
@@ -40,6 +51,7 @@ class StacApiCatalog:
                 f"EARTHGAZER__CATALOG__URL: a STAC API has an http(s) address, not {shown(url)!r}"
             )
         self.name = shown(url)
+        self._hosts = Hosts.of(settings).trusting(url)
         self._search_url = url.rstrip("/").removesuffix("/search") + "/search"
         self._settings = settings
         self._on_problem = on_problem
@@ -54,8 +66,9 @@ class StacApiCatalog:
     ) -> Iterator[Capture]:
         """Yield what the API finds; see :meth:`earthgazer_core.catalog.base.Catalog.search`."""
         limit = self._settings.max_cloud_cover_percent
-        selection = Selection(bbox, start, end, missions, limit)
-        yield from selection.captures(self._items(bbox, start, end), self.name, self._on_problem)
+        selection = Selection(bbox, start, end, missions, limit, self._hosts)
+        told = (Told(item, self.name) for item in self._items(bbox, start, end))
+        yield from selection.captures(told, self._on_problem)
 
     def _items(self, bbox: BBox, start: datetime | None, end: datetime | None) -> Iterator[object]:
         left = self._settings.max_items
@@ -82,7 +95,7 @@ class StacApiCatalog:
         self, collection: str | None, bbox: BBox, start: datetime | None, end: datetime | None, max_items: int
     ) -> Iterator[dict[str, Any]]:
         limit = self._settings.max_cloud_cover_percent
-        io = _Answers(self._settings.timeout_s)
+        io = _Answers(self.name, self._hosts, self._settings.timeout_s)
         search = ItemSearch(
             self._search_url,
             stac_io=io,
@@ -95,8 +108,6 @@ class StacApiCatalog:
         )
         try:
             yield from search.pages_as_dicts()
-        except APIError as error:
-            raise io.problem(self.name, error) from error
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise CatalogError(f"{self.name} answered something that is no page of items") from error
         finally:
@@ -104,34 +115,65 @@ class StacApiCatalog:
 
 
 class _Answers(StacApiIO):
-    """Requests whose refusals keep what pystac-client drops: the status and how long to wait."""
+    """Requests within limits, to allowed hosts; refusals keep what pystac-client drops: status and wait."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, name: str, hosts: Hosts, timeout_s: float) -> None:
         # Waiting is left to the caller, who can tell that it waits.
         super().__init__(headers={"User-Agent": USER_AGENT}, timeout=timeout_s, max_retries=None)
-        self._last: requests.Response | None = None
-        self.session.hooks["response"].append(self._note)
-
-    def _note(self, response: requests.Response, *_: object, **__: object) -> None:
-        self._last = response
+        self.session = guarded_session(hosts)
+        self.session.headers["User-Agent"] = USER_AGENT
+        self._name = name
+        self._timeout_s = timeout_s
+        self._asked: set[str] = set()
 
     def read_json(self, source: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the JSON object at ``source``."""
-        self._last = None
         answer: Any = json.loads(self.read_text(source, *args, **kwargs))
         if not isinstance(answer, dict):
             raise TypeError("the answer is no JSON object")
         return answer
 
-    def problem(self, name: str, error: APIError) -> EarthGazerError:
-        """Return our error for one of pystac-client's."""
-        if self._last is None:
-            if isinstance(error.__context__, SSLError):
-                return CatalogError(f"{name}: its certificate can't be trusted")
-            kind = type(error.__context__ or error).__name__
-            return RemoteUnavailableError(f"{name} can't be reached ({kind})")
-        status = self._last.status_code
-        if 200 <= status < 300:
-            return CatalogError(f"{name} answered something that is no text")
-        refused = refusal(status, self._last.url, self._last.headers.get("Retry-After"))
-        return refused if isinstance(refused, TransientError) else CatalogError(str(refused))
+    def request(
+        self,
+        href: str,
+        method: str | None = None,
+        headers: dict[str, str] | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> str:
+        """Return what is answered; links between pages come from the catalogue and are as untrusted as it.
+
+        Raises:
+            RemoteUnavailableError: no answer now, or one that is too slow.
+            CatalogError: an address that isn't allowed, a page that was there before, or no page.
+        """
+        verb = (method or "GET").upper()
+        if verb not in ("GET", "POST"):
+            raise CatalogError(f"{self._name} wants its next page asked for by {verb[:20]!r}")
+        asked = json.dumps([verb, href, parameters], sort_keys=True)
+        if asked in self._asked:
+            raise CatalogError(f"{self._name}: its pages lead in a circle, back to {shown(href)}")
+        self._asked.add(asked)
+        try:
+            with self.session.request(
+                verb, href, headers=headers, timeout=self._timeout_s, stream=True,
+                json=parameters if verb == "POST" else None,
+                params=parameters if verb == "GET" else None,
+            ) as response:  # fmt: skip
+                if not 200 <= response.status_code < 300:
+                    refused = refusal(response.status_code, response.url, response.headers.get("Retry-After"))
+                    raise refused if isinstance(refused, TransientError) else CatalogError(str(refused))
+                data = document_of(
+                    response, most_bytes=_LARGEST_PAGE_BYTES, seconds=_PATIENCE * self._timeout_s
+                )
+        except RefusedError as error:
+            raise CatalogError(str(error)) from error
+        except SSLError as error:
+            raise CatalogError(f"{self._name}: its certificate can't be trusted") from error
+        except (MissingSchema, InvalidSchema, InvalidURL, InvalidHeader) as error:
+            raise CatalogError(f"{self._name} leads to {shown(href)}, which is no usable address") from error
+        except RequestException as error:
+            raise RemoteUnavailableError(f"{self._name} can't be reached ({type(error).__name__})") from error
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            raise CatalogError(f"{self._name} answered something that is no text") from None

@@ -59,7 +59,7 @@ class Mission:
         if upper in self.bands.values():
             return upper
         known = ", ".join([*self.bands.values(), self.mask_band])
-        raise InvalidInputError(f"{self.name} has no band {text!r}; it has {known}")
+        raise InvalidInputError(f"{self.name} has no band {text[:80]!r}; it has {known}")
 
     def common_name(self, band: str) -> str | None:
         """Return the STAC common name of one of this mission's bands, None for its mask."""
@@ -94,4 +94,4 @@ def mission(text: str) -> Mission:
     for name, found in MISSIONS.items():
         if re.sub(r"[-_ ]", "", name) == key:
             return found
-    raise InvalidInputError(f"unknown mission {text!r}; known are {', '.join(MISSIONS)}")
+    raise InvalidInputError(f"unknown mission {text[:80]!r}; known are {', '.join(MISSIONS)}")

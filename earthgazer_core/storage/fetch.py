@@ -25,6 +25,7 @@ def fetch(
     *,
     sha256: str | None = None,
     size_bytes: int | None = None,
+    most_bytes: int | None = None,
     progress: ProgressSink = unheard,
     stage: str = "copying",
     patience_s: float = _PATIENCE_S,
@@ -34,7 +35,8 @@ def fetch(
     Bytes gather in ``.<name>.part`` beside the target and get its name only when they are as many as the
     source said, match ``sha256`` and ``size_bytes`` where these are known, and are on the disk. A later
     call takes a broken copy up where it ended if the source still is the same version. Idempotent: a
-    target that has the right digest, or without one the source's length, is left as it is.
+    target that has the right digest, or without one the source's length, is left as it is. A source with
+    more bytes than ``most_bytes``, or than were promised, is given up as soon as that is seen.
 
     Raises:
         NotFoundError: the source does not exist.
@@ -44,7 +46,7 @@ def fetch(
     """
     try:
         with PartialFile.beside(target, patience_s) as partial:
-            copy = _Copy(source, target, partial, sha256, size_bytes, progress, stage)
+            copy = _Copy(source, target, partial, sha256, size_bytes, most_bytes, progress, stage)
             return copy.run()
     except OSError as error:
         raise write_problem(target.parent, error) from error
@@ -53,13 +55,14 @@ def fetch(
 class _Copy:
     def __init__(
         self, source: Source, target: Path, partial: PartialFile, sha256: str | None,
-        size_bytes: int | None, progress: ProgressSink, stage: str,
+        size_bytes: int | None, most_bytes: int | None, progress: ProgressSink, stage: str,
     ) -> None:  # fmt: skip
         self._source = source
         self._target = target
         self._partial = partial
         self._sha256 = sha256
         self._size_bytes = size_bytes
+        self._most_bytes = most_bytes
         self._progress = progress
         self._stage = stage
 
@@ -127,26 +130,35 @@ class _Copy:
                 digest = self._partial.resume()
             done = stream.start
             total = stream.size or self._size_bytes or 0
+            expected = stream.size if stream.size is not None else self._size_bytes
             self._progress(Progress(self._stage, done, total))
             for chunk in stream.chunks:
+                done += len(chunk)
+                self._check_length(done, expected)
                 self._partial.write(chunk)
                 digest.update(chunk)
-                done += len(chunk)
                 self._progress(Progress(self._stage, done, total))
-            expected = stream.size if stream.size is not None else self._size_bytes
         if expected is not None and done < expected:
             raise RemoteUnavailableError(
                 f"{self._source.label} ended after {done} of {expected} bytes; what came is kept"
             )
+        return digest.hexdigest(), stream.start > 0
+
+    def _check_length(self, done: int, expected: int | None) -> None:
         if expected is not None and done > expected:
             raise StorageError(f"{self._source.label} sent {done} bytes where {expected} were promised")
-        return digest.hexdigest(), stream.start > 0
+        if self._most_bytes is not None and done > self._most_bytes:
+            raise StorageError(
+                f"{self._source.label} is larger than {self._most_bytes} bytes, the most that is fetched;"
+                " if it is meant, raise EARTHGAZER__STORAGE__MAX_FILE_BYTES"
+            )
 
     def _check_size(self, stream: Stream) -> None:
         if None not in (stream.size, self._size_bytes) and stream.size != self._size_bytes:
             raise StorageError(
                 f"{self._source.label} has {stream.size} bytes where {self._size_bytes} were promised"
             )
+        self._check_length(stream.size or 0, None)
 
     def _downloaded(self, sha256: str) -> Downloaded:
         return Downloaded(self._target, sha256, self._target.stat().st_size)

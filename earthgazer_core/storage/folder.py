@@ -74,12 +74,13 @@ class Folder:
 
     def take(
         self, source: Source, key: str, *, sha256: str | None, size_bytes: int | None,
-        progress: ProgressSink, stage: str,
+        progress: ProgressSink, stage: str, most_bytes: int | None = None,
     ) -> Downloaded:  # fmt: skip
         """Copy a source in; see :func:`earthgazer_core.storage.fetch.fetch`."""
         return fetch(
-            source, self.path(key), sha256=sha256, size_bytes=size_bytes, progress=progress, stage=stage
-        )
+            source, self.path(key), sha256=sha256, size_bytes=size_bytes, most_bytes=most_bytes,
+            progress=progress, stage=stage,
+        )  # fmt: skip
 
     def delete(self, key: str) -> None:
         """Remove an object; it may be gone already."""

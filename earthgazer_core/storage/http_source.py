@@ -13,6 +13,8 @@ from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema, Reques
 from urllib3.exceptions import HTTPError
 
 from earthgazer_core.errors import InvalidInputError, RemoteUnavailableError, StorageError
+from earthgazer_core.guarded_session import guarded_session
+from earthgazer_core.hosts import Hosts
 from earthgazer_core.storage.checksum import CHUNK_BYTES
 from earthgazer_core.storage.source import Stream
 from earthgazer_core.web import USER_AGENT, refusal, shown
@@ -20,17 +22,19 @@ from earthgazer_core.web import USER_AGENT, refusal, shown
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
 _CONNECT_TIMEOUT_S: Final = 10.0
+_LENGTH: Final = r"[0-9]{1,18}"
 
 
 class HttpSource:
     """A file on a web server, read from where it broke off if the server can do ranges.
 
-    Redirects are followed to http and https only, never from https to http.
+    Redirects are followed to http and https of allowed hosts only, never from https to http.
     """
 
-    def __init__(self, href: str, timeout_s: float) -> None:
+    def __init__(self, href: str, timeout_s: float, hosts: Hosts) -> None:
         self._href = href
         self._timeout_s = timeout_s
+        self._hosts = hosts
         self.identity = href
         self.label = shown(href)
 
@@ -40,7 +44,7 @@ class HttpSource:
         # Compressed transfer would make ranges and lengths mean something else.
         headers = {"Accept-Encoding": "identity", "User-Agent": USER_AGENT}
         ranged = {"Range": f"bytes={offset}-", "If-Range": version} if offset and version else {}
-        with requests.Session() as session:
+        with guarded_session(self._hosts) as session:
             response = self._get(session, headers | ranged)
             # A server that knows no If-Range may send the rest of a file that is another one by now.
             is_other = response.status_code == 206 and _validator(response) not in (None, version)
@@ -61,10 +65,12 @@ class HttpSource:
             )
         version = _validator(response)
         length = response.headers.get("Content-Length", "")
-        size = int(length) if length.isdecimal() else None
+        size = int(length) if re.fullmatch(_LENGTH, length) else None
         if response.status_code == 200:
             return Stream(self._chunks(response), 0, size, version)
-        range_ = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", "").strip())
+        range_ = re.fullmatch(
+            f"bytes ({_LENGTH})-({_LENGTH})/({_LENGTH})", response.headers.get("Content-Range", "").strip()
+        )
         if range_ is None or int(range_[1]) != offset:
             raise StorageError(f"{self.label} answered another range than the one asked for")
         return Stream(self._chunks(response), offset, int(range_[3]), version)
@@ -93,6 +99,9 @@ class HttpSource:
                 raise RemoteUnavailableError(
                     f"{shown(href)} can't be reached ({type(error).__name__})"
                 ) from error
+            except ValueError as error:
+                # requests reads where a redirect leads to even where it is told not to follow.
+                raise StorageError(f"{shown(href)} redirects to an address that can't be read") from error
             if response.status_code not in _REDIRECTS or "Location" not in response.headers:
                 return response
             response.close()

@@ -11,8 +11,11 @@ from typing import Any
 
 import orjson
 
-from earthgazer_core.storage.checksum import CHUNK_BYTES
+from earthgazer_core.errors import NotFoundError, StorageError
+from earthgazer_core.storage.checksum import CHUNK_BYTES, open_regular
 from earthgazer_core.storage.lock import locked
+
+_LONGEST_NOTE_BYTES = 65536
 
 
 class PartialFile:
@@ -55,8 +58,9 @@ class PartialFile:
     def version_of(self, source: str) -> str | None:
         """Return the version of ``source`` that the bytes belong to; None if they belong to nothing known."""
         try:
-            note: Any = orjson.loads(self._note.read_bytes())
-        except (FileNotFoundError, ValueError):
+            with open_regular(self._note) as file:
+                note: Any = orjson.loads(file.read(_LONGEST_NOTE_BYTES))
+        except (NotFoundError, StorageError, ValueError):
             return None
         is_ours = isinstance(note, dict) and note.get("source") == _digest(source)
         version = note.get("version") if is_ours else None
@@ -69,7 +73,10 @@ class PartialFile:
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         if version is not None:
             fresh = self._note.with_name(f"{self._note.name}.new")
-            fresh.write_bytes(orjson.dumps({"source": _digest(source), "version": version}))
+            fresh.unlink(missing_ok=True)
+            # Exclusively: what somebody put there meanwhile, a link to elsewhere, is not written through.
+            with fresh.open("xb") as file:
+                file.write(orjson.dumps({"source": _digest(source), "version": version}))
             fresh.replace(self._note)
 
     def resume(self) -> hashlib._Hash:

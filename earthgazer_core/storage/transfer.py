@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from earthgazer_core.domain.progress import ProgressSink, unheard
 from earthgazer_core.errors import InvalidInputError, RefusedError
+from earthgazer_core.hosts import Hosts
 from earthgazer_core.settings import StorageSettings
 from earthgazer_core.storage.bucket import open_bucket
 from earthgazer_core.storage.bucket_source import BucketSource
@@ -23,8 +26,14 @@ from earthgazer_core.storage.source import Source
 from earthgazer_core.storage.store import ObjectStorage
 from earthgazer_core.web import shown
 
+_PUBLIC: Final = Hosts()
+# Names of buckets, as Amazon and Google allow them: nothing that a URL could read as a host or a port.
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
-def source_of(href: str, settings: StorageSettings, *, allow_local: bool = False) -> Source:
+
+def source_of(
+    href: str, settings: StorageSettings, *, allow_local: bool = False, hosts: Hosts = _PUBLIC
+) -> Source:
     """Return what ``href`` leads to.
 
     ``s3://`` uses the settings' endpoint, region and keys, and asks unsigned, as public buckets want it,
@@ -33,19 +42,21 @@ def source_of(href: str, settings: StorageSettings, *, allow_local: bool = False
     Raises:
         InvalidInputError: no http, https, s3, gs or file address.
         RefusedError: a local file, and ``allow_local`` is not set: a remote catalogue may not point at
-            files of this machine.
+            files of this machine; or a scheme or host that isn't allowed.
     """
     try:
         parts = urlsplit(href)
     except ValueError:
         raise InvalidInputError(f"{shown(href)} is no usable address") from None
-    if parts.scheme in ("http", "https") and parts.netloc:
-        return HttpSource(href, settings.timeout_s)
     if parts.scheme == "file":
         if not allow_local:
             raise RefusedError(f"{shown(href)}: this catalogue may not point at files of this machine")
         return FileSource(path_of(href))
-    if parts.scheme in ("s3", "gs") and parts.netloc and parts.path.strip("/"):
+    if parts.scheme in ("http", "https") and parts.netloc:
+        hosts.check(href)
+        return HttpSource(href, settings.timeout_s, hosts)
+    if parts.scheme in ("s3", "gs") and _BUCKET.fullmatch(parts.netloc) and parts.path.strip("/"):
+        hosts.check(href)
         bucket = open_bucket(f"{parts.scheme}://{parts.netloc}", settings, is_signed=False)
         return BucketSource(bucket, parts.path.lstrip("/"), shown(href))
     raise InvalidInputError(f"{shown(href)}: expected an http://, https://, s3://, gs:// or file:// address")
@@ -59,6 +70,7 @@ def download(
     expected_sha256: str | None = None,
     expected_size: int | None = None,
     allow_local: bool = False,
+    hosts: Hosts = _PUBLIC,
     progress: ProgressSink = unheard,
     stage: str = "downloading",
 ) -> Downloaded:
@@ -68,15 +80,16 @@ def download(
 
     Raises:
         NotFoundError: there is no such file.
-        RefusedError: a local file that the caller doesn't allow.
+        RefusedError: a local file, a scheme or a host that the caller doesn't allow.
         RemoteUnavailableError: the server is away, slow or busy (``retry_after_s``); what came is kept.
         ServiceUnavailableError: the object store is away, or another process is writing ``local``.
         StorageError: access is refused, the bytes aren't those promised, or the disk is full.
     """
-    source = source_of(href, settings, allow_local=allow_local)
+    source = source_of(href, settings, allow_local=allow_local, hosts=hosts)
     return fetch(
         source, local,
-        sha256=expected_sha256, size_bytes=expected_size, progress=progress, stage=stage,
+        sha256=expected_sha256, size_bytes=expected_size, most_bytes=settings.max_file_bytes,
+        progress=progress, stage=stage,
     )  # fmt: skip
 
 
@@ -89,6 +102,7 @@ def backup(
     expected_sha256: str | None = None,
     expected_size: int | None = None,
     allow_local: bool = False,
+    hosts: Hosts = _PUBLIC,
     progress: ProgressSink = unheard,
     stage: str = "backing up",
 ) -> StoredObject:
@@ -101,11 +115,12 @@ def backup(
     Raises:
         As :func:`download`.
     """
-    source = source_of(href, settings, allow_local=allow_local)
+    source = source_of(href, settings, allow_local=allow_local, hosts=hosts)
     if store.folder is not None:
         kept = store.folder.take(
-            source, key, sha256=expected_sha256, size_bytes=expected_size, progress=progress, stage=stage
-        )
+            source, key, sha256=expected_sha256, size_bytes=expected_size,
+            most_bytes=settings.max_file_bytes, progress=progress, stage=stage,
+        )  # fmt: skip
         return StoredObject(store.uri(key), kept.sha256, kept.size_bytes)
     there = _object_there(source, store, key, expected_sha256, expected_size)
     if there is not None:
@@ -116,7 +131,8 @@ def backup(
         with locked(spool.with_name(f"{spool.name}.lock"), settings.timeout_s):
             fetch(
                 source, spool,
-                sha256=expected_sha256, size_bytes=expected_size, progress=progress, stage=stage,
+                sha256=expected_sha256, size_bytes=expected_size, most_bytes=settings.max_file_bytes,
+                progress=progress, stage=stage,
             )  # fmt: skip
             stored = store.put_file(spool, key, progress=progress, stage=stage)
             spool.unlink(missing_ok=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 
 from earthgazer_core.domain.bbox import BBox
@@ -16,8 +16,10 @@ from earthgazer_core.domain.capture import Asset, Capture
 from earthgazer_core.domain.mission import Mission
 from earthgazer_core.domain.mission import mission as mission_named
 from earthgazer_core.errors import InvalidInputError, NotFoundError, RasterError
-from earthgazer_core.raster.dataset import gdal_environment, open_dataset, read_window
+from earthgazer_core.raster.dataset import gdal_environment, open_dataset, raster_problems, read_window
+from earthgazer_core.raster.grid import Grid
 from earthgazer_core.raster.radiometry import baseline_from_product_id
+from earthgazer_core.raster.reading import windows
 from earthgazer_core.storage import sha256_of
 from earthgazer_core.tasks.inputs import radiometry_of
 
@@ -121,21 +123,28 @@ def _read(its_mission: Mission, band: str, path: Path) -> tuple[float | None, fl
     with open_dataset(str(path)) as dataset:
         if band == its_mission.mask_band and not dataset.dtypes[0].startswith(("uint", "int")):
             raise RasterError(f"{path}: {band} holds flags, and {dataset.dtypes[0]} can't")
-        for _, window in dataset.block_windows(1):
+        whole = Grid(None, dataset.transform, dataset.shape).window
+        for window in windows(whole, dataset.block_shapes[0]):
             read_window(dataset, 1, window)
         scale, offset = float(dataset.scales[0]), float(dataset.offsets[0])
+        if not (math.isfinite(scale) and math.isfinite(offset)) or scale == 0:
+            raise RasterError(f"{path}: declares a scale of {scale:g} and an offset of {offset:g}")
         declared = (scale, offset) if (scale, offset) != (1.0, 0.0) else (None, None)
         if dataset.crs is None:
             return (*declared, None)
-        try:
+        unplaced = f"{path}: its place on Earth can't be told"
+        with raster_problems(unplaced):
             left, bottom, right, top = dataset.bounds
             bounds = transform_bounds(  # type: ignore[no-untyped-call]
                 dataset.crs, "EPSG:4326", left, bottom, right, top, _DENSIFY_POINTS
             )
-        except RasterioError as error:
-            raise RasterError(f"{path}: its place on Earth can't be told ({error})") from error
+    if not all(math.isfinite(edge) for edge in bounds):
+        raise RasterError(f"{unplaced}: it lies outside of what its CRS is made for")
     west, south, east, north = bounds
-    return (*declared, BBox(_wrapped(west), max(south, -90.0), _wrapped(east), min(north, 90.0)))
+    try:
+        return (*declared, BBox(_wrapped(west), max(south, -90.0), _wrapped(east), min(north, 90.0)))
+    except InvalidInputError as error:
+        raise RasterError(f"{unplaced} ({error})") from None
 
 
 def _wrapped(longitude: float) -> float:

@@ -11,6 +11,7 @@ from earthgazer_core.db.repositories import assets
 from earthgazer_core.db.tables import AssetRow, CaptureRow
 from earthgazer_core.domain.progress import ProgressSink
 from earthgazer_core.errors import NotFoundError, StorageError
+from earthgazer_core.hosts import Hosts
 from earthgazer_core.storage import download, sha256_of
 from earthgazer_core.tasks.resources import Resources
 
@@ -25,14 +26,30 @@ def may_be_local(resources: Resources, capture: CaptureRow) -> bool:
     """
     if capture.source in _LOCAL_SOURCES:
         return True
+    if urlsplit(capture.source).scheme in ("http", "https"):
+        # A document of a web server, though a catalogue on disk may have led to it.
+        return False
     url = resources.settings.catalog.url
     is_local_catalog = url is not None and urlsplit(url).scheme in ("", "file")
     return resources.settings.catalog.kind == "stac-static" and is_local_catalog
 
 
+def hosts_for(resources: Resources, capture: CaptureRow, asset: AssetRow) -> Hosts:
+    """Return the hosts that may be asked for an asset; what the operator's own files name is trusted."""
+    hosts = Hosts.of(resources.settings.catalog)
+    return hosts.trusting(asset.href) if may_be_local(resources, capture) else hosts
+
+
 def scene_folder(resources: Resources, capture: CaptureRow) -> Path:
-    """Return the directory of a capture's local copies."""
-    return resources.scenes_path / str(capture.id)
+    """Return the directory of a capture's local copies.
+
+    Raises:
+        StorageError: a link lies there, which would lead what is written elsewhere.
+    """
+    folder = resources.scenes_path / str(capture.id)
+    if folder.is_symlink():
+        raise StorageError(f"{folder} is a symbolic link; nothing is written through it: remove it")
+    return folder
 
 
 def ensure_local(resources: Resources, capture: CaptureRow, asset: AssetRow, progress: ProgressSink) -> Path:
@@ -63,7 +80,8 @@ def ensure_local(resources: Resources, capture: CaptureRow, asset: AssetRow, pro
         else:
             copy = download(
                 asset.href, path, settings=resources.settings.storage, expected_sha256=known,
-                expected_size=size, progress=progress, stage=stage,
+                expected_size=size, hosts=hosts_for(resources, capture, asset),
+                progress=progress, stage=stage,
             )  # fmt: skip
         sha256, size_bytes = copy.sha256, copy.size_bytes
     if asset.sha256 is None:

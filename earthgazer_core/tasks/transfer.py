@@ -29,7 +29,7 @@ def backup_capture_task(
     from earthgazer_core.storage import backup, safe_key
     from earthgazer_core.tasks.inputs import band_names
     from earthgazer_core.tasks.keys import folder_name
-    from earthgazer_core.tasks.local_copies import may_be_local, suffix_of
+    from earthgazer_core.tasks.local_copies import hosts_for, may_be_local, suffix_of
 
     resources = self.resources
     progress = self.progress(capture_id)
@@ -54,6 +54,7 @@ def backup_capture_task(
                 expected_sha256=asset.sha256 or asset.promised_sha256,
                 expected_size=asset.size_bytes or asset.promised_size_bytes,
                 allow_local=may_be_local(resources, capture),
+                hosts=hosts_for(resources, capture, asset),
                 progress=progress,
                 stage=f"backing up {asset.band}",
             )

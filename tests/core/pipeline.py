@@ -61,6 +61,8 @@ class Pipeline:
             "EARTHGAZER__CELERY__RETRY_BACKOFF_S": str(settings.celery.retry_backoff_s),
             "EARTHGAZER__DATABASE__URL": settings.database.url.get_secret_value(),
             "EARTHGAZER__STORAGE__DATA_PATH": str(settings.storage.data_path),
+            # Web servers of the tests, where no catalogue of others may lead.
+            "EARTHGAZER__CATALOG__HOSTS": '["*", "127.0.0.1"]',
             "EARTHGAZER__RECORDER__SPOOL_PATH": str(self.directory / "spool"),
         }
 

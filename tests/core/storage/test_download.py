@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,14 +20,15 @@ from earthgazer_core.errors import (
     StorageError,
 )
 from earthgazer_core.settings import StorageSettings
-from earthgazer_core.storage import download
+from earthgazer_core.storage import download as download_of
 from earthgazer_core.storage.fetch import fetch
 from earthgazer_core.storage.lock import locked
 from earthgazer_core.storage.transfer import source_of
-from tests.core.storage.web_server import Answer, Cut, WebServer
+from tests.core.storage.web_server import LOOPBACK, Answer, Cut, WebServer
 
 BYTES = os.urandom(3_000_000)
 SHA256 = hashlib.sha256(BYTES).hexdigest()
+download = partial(download_of, hosts=LOOPBACK)
 
 
 @pytest.fixture
@@ -286,7 +289,84 @@ def test_an_empty_file_is_a_whole_one(
 def test_two_at_once_do_not_write_into_one_another(
     web: WebServer, band: str, tmp_path: Path, storage_settings: StorageSettings
 ) -> None:
-    source = source_of(band, storage_settings)
+    source = source_of(band, storage_settings, hosts=LOOPBACK)
     with locked(tmp_path / ".b.tif.part", 1), pytest.raises(ServiceUnavailableError, match="another process"):
         fetch(source, tmp_path / "b.tif", patience_s=0.1)
     assert download(band, tmp_path / "b.tif", settings=storage_settings).sha256 == SHA256
+
+
+def test_without_a_word_of_the_operator_nothing_is_fetched_from_this_network(
+    web: WebServer, band: str, tmp_path: Path, storage_settings: StorageSettings
+) -> None:
+    with pytest.raises(RefusedError, match="lies in this network"):
+        download_of(band, tmp_path / "b.tif", settings=storage_settings)
+    with pytest.raises(InvalidInputError):
+        download(f"s3://{band.removeprefix('http://')}", tmp_path / "b.tif", settings=storage_settings)
+    assert web.requests == []
+    assert leftovers(tmp_path) == []
+
+
+def test_a_redirect_into_this_network_is_not_followed(
+    web: WebServer, band: str, tmp_path: Path, storage_settings: StorageSettings
+) -> None:
+    place = band.replace("127.0.0.1", "localhost")
+    web.next_answers.append(Answer(302, {"Location": place}))
+    with pytest.raises(RefusedError, match="localhost is none of the hosts"):
+        download(f"{web.url}/a", tmp_path / "b.tif", settings=storage_settings)
+    web.next_answers.append(Answer(302, {"Location": "http://[::1"}))
+    with pytest.raises(StorageError, match="redirects to an address that can't be read"):
+        download(f"{web.url}/a", tmp_path / "b.tif", settings=storage_settings)
+    assert len(web.requests) == 2
+    assert leftovers(tmp_path) == []
+
+
+def test_no_file_is_larger_than_the_settings_allow(
+    web: WebServer, band: str, tmp_path: Path, storage_settings: StorageSettings
+) -> None:
+    settings = storage_settings.model_copy(update={"max_file_bytes": 1_000_000})
+    for web.says_length in (True, False):
+        with pytest.raises(StorageError, match="EARTHGAZER__STORAGE__MAX_FILE_BYTES"):
+            download(band, tmp_path / "b.tif", settings=settings)
+        assert leftovers(tmp_path) == []
+
+
+def test_more_than_was_promised_is_given_up_before_it_is_all_here(
+    web: WebServer, band: str, tmp_path: Path, storage_settings: StorageSettings
+) -> None:
+    web.says_length = False
+    written: list[int] = []
+    with pytest.raises(StorageError, match="where 5 were promised"):
+        download(
+            band, tmp_path / "b.tif", settings=storage_settings, expected_size=5,
+            progress=lambda report: written.append(report.done),
+        )  # fmt: skip
+    assert max(written) == 0
+    assert leftovers(tmp_path) == []
+
+
+def test_lengths_of_nonsense_are_no_lengths(
+    web: WebServer, tmp_path: Path, storage_settings: StorageSettings
+) -> None:
+    web.next_answers.append(Answer(206, {"Content-Range": f"bytes {'9' * 5000}-1/2"}, b"x"))
+    with pytest.raises(StorageError, match="another range"):
+        download(f"{web.url}/a", tmp_path / "b.tif", settings=storage_settings)
+
+
+@pytest.mark.parametrize("suffix", [".part", ".part.json", ".part.json.new"])
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_nothing_is_written_through_what_was_planted_beside_the_target(
+    suffix: str, kind: str, band: str, tmp_path: Path, storage_settings: StorageSettings
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    folder = tmp_path / "got"
+    folder.mkdir()
+    planted = folder / f".b.tif{suffix}"
+    if kind == "link":
+        planted.symlink_to(precious)
+    else:
+        os.mkfifo(planted)
+    is_refused = suffix == ".part"
+    with pytest.raises(StorageError, match="can't be written") if is_refused else nullcontext():
+        assert download(band, folder / "b.tif", settings=storage_settings).sha256 == SHA256
+    assert precious.read_bytes() == b"precious"

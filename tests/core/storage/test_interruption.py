@@ -15,24 +15,27 @@ import pytest
 from earthgazer_core.errors import StorageError
 from earthgazer_core.settings import StorageSettings
 from earthgazer_core.storage import ObjectStorage, backup, download
-from tests.core.storage.web_server import WebServer
+from tests.core.storage.web_server import LOOPBACK, WebServer
 
 BYTES = os.urandom(8_000_000)
 _DOWNLOAD = """
 import sys
 from pathlib import Path
+from earthgazer_core.hosts import Hosts
 from earthgazer_core.settings import StorageSettings
 from earthgazer_core.storage import download
-download(sys.argv[1], Path(sys.argv[2]), settings=StorageSettings(data_path=Path(sys.argv[2]).parent))
+settings = StorageSettings(data_path=Path(sys.argv[2]).parent)
+download(sys.argv[1], Path(sys.argv[2]), settings=settings, hosts=Hosts(("127.0.0.1",)))
 """
 _BACKUP = """
 import sys
 from pathlib import Path
+from earthgazer_core.hosts import Hosts
 from earthgazer_core.settings import StorageSettings
 from earthgazer_core.storage import ObjectStorage, backup
 settings = StorageSettings(data_path=Path(sys.argv[2]).parent)
 store = ObjectStorage(Path(sys.argv[2]).parent.as_uri(), settings)
-backup(sys.argv[1], store, Path(sys.argv[2]).name, settings=settings)
+backup(sys.argv[1], store, Path(sys.argv[2]).name, settings=settings, hosts=Hosts(("127.0.0.1",)))
 """
 
 
@@ -58,10 +61,10 @@ def test_a_killed_copy_leaves_a_part_that_the_next_run_takes_up(
     web.release()
     settings = StorageSettings(data_path=tmp_path)
     if script is _DOWNLOAD:
-        sha256 = download(f"{web.url}/b.tif", target, settings=settings).sha256
+        sha256 = download(f"{web.url}/b.tif", target, settings=settings, hosts=LOOPBACK).sha256
     else:
         store = ObjectStorage(tmp_path.as_uri(), settings)
-        sha256 = backup(f"{web.url}/b.tif", store, "b.tif", settings=settings).sha256
+        sha256 = backup(f"{web.url}/b.tif", store, "b.tif", settings=settings, hosts=LOOPBACK).sha256
     assert sha256 == hashlib.sha256(BYTES).hexdigest()
     assert web.requests[-1].headers["Range"] == f"bytes={came}-"
     assert [path.name for path in tmp_path.iterdir()] == ["b.tif"]
@@ -73,6 +76,7 @@ def test_a_killed_upload_is_no_object(s3_settings: StorageSettings, tmp_path: Pa
     script = """
 import os, sys
 from pathlib import Path
+from earthgazer_core.hosts import Hosts
 from earthgazer_core.settings import StorageSettings
 from earthgazer_core.storage import ObjectStorage
 def die(progress):
@@ -114,5 +118,6 @@ def test_a_folder_that_can_not_be_made_is_told(web: WebServer, tmp_path: Path) -
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="can't be written"):
         download(
-            f"{web.url}/b.tif", tmp_path / "file" / "b.tif", settings=StorageSettings(data_path=tmp_path)
-        )
+            f"{web.url}/b.tif", tmp_path / "file" / "b.tif", hosts=LOOPBACK,
+            settings=StorageSettings(data_path=tmp_path),
+        )  # fmt: skip

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,13 @@ import requests
 from earthgazer_core.domain.progress import Progress
 from earthgazer_core.errors import InvalidInputError, NotFoundError, ServiceUnavailableError, StorageError
 from earthgazer_core.settings import StorageSettings
-from earthgazer_core.storage import ObjectHead, ObjectStorage, StoredObject, backup, download, sha256_of
-from tests.core.storage.web_server import Answer, Cut, WebServer
+from earthgazer_core.storage import ObjectHead, ObjectStorage, StoredObject, download, sha256_of
+from earthgazer_core.storage import backup as backup_of
+from tests.core.storage.web_server import LOOPBACK, Answer, Cut, WebServer
 
 SMALL = os.urandom(50_000)
 LARGE = os.urandom(20_000_000)
+backup = partial(backup_of, hosts=LOOPBACK)
 
 
 @pytest.fixture(params=["file", "s3"])

@@ -11,8 +11,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
+
+from earthgazer_core.hosts import Hosts
+
+LOOPBACK: Final = Hosts(named=("127.0.0.1",))
+"""Lets downloads come from here, where none that a catalogue names may."""
 
 
 @dataclass(frozen=True)

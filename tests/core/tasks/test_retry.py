@@ -124,3 +124,32 @@ def test_delays_double_with_jitter_and_honour_what_the_server_asked_for() -> Non
     assert len({retry_delay_s(plain, 3, first_s=2.0) for _ in range(20)}) > 1
     assert retry_delay_s(RemoteUnavailableError("busy", retry_after_s=90), 0, first_s=2.0) == 90
     assert retry_delay_s(RemoteUnavailableError("busy", retry_after_s=9e9), 0, first_s=2.0) == LONGEST_DELAY_S
+
+
+def test_what_was_fetched_under_the_name_of_an_image_leads_nowhere_else(
+    pipeline: Pipeline, database: Database, web: WebServer
+) -> None:
+    web.files["/B04.tif"] = (
+        '<VRTDataset rasterXSize="9" rasterYSize="8"><VRTRasterBand dataType="UInt16" band="1"><SimpleSource>'
+        f"<SourceFilename>/vsicurl/{web.url}/other.tif</SourceFilename></SimpleSource></VRTRasterBand>"
+        "</VRTDataset>"
+    ).encode()
+    number = take_up(database, remote_capture(web, "a-reference"))
+    answer = pipeline.run("workflows", "process", number, "--wait", "--json")
+    assert answer.code == 1
+    assert "neither GeoTIFF nor JPEG 2000" in answer.json["failures"][0]["error"]
+    assert not [request for request in web.requests if request.path == "/other.tif"]
+
+
+def test_a_catalogue_of_others_leads_into_this_network_by_no_name(
+    pipeline: Pipeline, database: Database, web: WebServer
+) -> None:
+    capture = remote_capture(web, "inside")
+    inside = tuple(
+        replace(asset, href=asset.href.replace("127.0.0.1", "localhost")) for asset in capture.assets
+    )
+    number = take_up(database, replace(capture, assets=inside))
+    answer = pipeline.run("workflows", "process", number, "--wait", "--json")
+    assert answer.code == 1
+    assert "lies in this network" in answer.json["failures"][0]["error"]
+    assert web.requests == []
