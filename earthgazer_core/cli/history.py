@@ -12,7 +12,9 @@ from earthgazer_core.cli.context import CliContext
 from earthgazer_core.cli.output import emit, json_option, table
 
 if TYPE_CHECKING:
-    from earthgazer_core.operations.history import Group, History, OperatorAction, Percentiles
+    from earthgazer_core.operations.actions import OperatorAction
+    from earthgazer_core.operations.history import Group, History
+    from earthgazer_core.operations.percentiles import Percentiles
 
 
 @click.command()
@@ -30,7 +32,8 @@ def history(
 ) -> None:
     """Show counts, failures, run and wait times of what ended since then; or what operators did."""
     from earthgazer_core.cli.moments import moment
-    from earthgazer_core.operations.history import GroupBy, list_actions, read_history
+    from earthgazer_core.operations.actions import list_actions
+    from earthgazer_core.operations.history import GroupBy, read_history
 
     begin = moment(since, "--since")
     end = None if until is None else moment(until, "--until")
@@ -51,7 +54,8 @@ def _has(group: Group, words: str) -> bool:
 
 def _lines(found: History, by: str) -> list[str]:
     header = (by, "count", "failed", "%", "revoked", "run p50", "p95", "p99", "wait p50", "p95", "p99")
-    return table(header, [_cells(group) for group in (*found.groups, found.total)])
+    lines = table(header, [_cells(group) for group in (*found.groups, found.total)])
+    return [*lines, "Times are right to 1 %: there are that many."] if found.is_rounded else lines
 
 
 def _cells(group: Group) -> list[object]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from earthgazer_core.db import standing
 from earthgazer_core.errors import InvalidInputError, RefusedError, ServiceUnavailableError
 from earthgazer_core.settings import DatabaseSettings
 
@@ -37,6 +39,10 @@ def make_engine(settings: DatabaseSettings, *, pool_size: int = 2) -> Engine:
     )
 
 
+_OTHER_SCHEMA = ("42P01", "42703", "3F000")
+"""Postgres' codes for a table, a column and a schema that are not there."""
+
+
 def is_unavailable(error: DBAPIError) -> bool:
     """Whether the error means that the server is away, not that the statement is wrong."""
     if not isinstance(error, OperationalError | InterfaceError) and not error.connection_invalidated:
@@ -54,6 +60,14 @@ def is_out_of_time(error: DBAPIError) -> bool:
     return getattr(error.orig, "pgcode", None) == _OUT_OF_TIME
 
 
+def now(session: Session) -> datetime:
+    """Return the moment at which the session's transaction began, by the database's clock.
+
+    What is on the record is stamped by it: the clocks of workers and consoles may be minutes off.
+    """
+    return session.scalars(select(func.now())).one()
+
+
 class Database:
     """Hands out sessions; turns an absent server into one transient error."""
 
@@ -66,9 +80,10 @@ class Database:
         """Yield a session in a transaction: committed at the end, rolled back on any error.
 
         Raises:
-            ServiceUnavailableError: the server is away; try again later.
+            ServiceUnavailableError: the server is away, or its tables wait for an upgrade; try again later.
             InvalidInputError: the server is there but refuses us (password, database name).
             RefusedError: a statement took longer than it may.
+            ConflictError: the tables are of a newer version, and lack what this one needs.
         """
         try:
             with self._sessions.begin() as session:
@@ -85,7 +100,13 @@ class Database:
                 ) from error
             if isinstance(error, OperationalError):
                 raise InvalidInputError(f"database refuses the connection: {reason}") from error
+            if getattr(error.orig, "pgcode", None) in _OTHER_SCHEMA:
+                self._check_schema()
             raise
+
+    def _check_schema(self) -> None:
+        with self.engine.connect() as connection:
+            standing.check(connection)
 
     def dispose(self) -> None:
         """Close all connections."""

@@ -14,7 +14,7 @@ import platformdirs
 
 from earthgazer_core.errors import ServiceUnavailableError
 from earthgazer_core.operations import audit
-from earthgazer_core.operations.history import OperatorAction
+from earthgazer_core.operations.actions import OperatorAction
 
 _MOST_BYTES = 4_000_000
 """What is read of a long file: its end."""

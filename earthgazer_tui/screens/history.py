@@ -290,6 +290,8 @@ class HistoryScreen(FleetScreen):
         shown = Content.assemble(*views)
         if VIEWS[self.view][0] != "actions":
             shown = Content.assemble(shown, ("   last", "$text-muted"), *spans)
+            if self._history is not None and self._history.is_rounded:
+                shown = Content.assemble(shown, ("  times ±1 %", "$text-muted"))
         self.query_one("#views", Lines).show(shown)
 
     def _show_groups(self) -> None:
@@ -300,6 +302,7 @@ class HistoryScreen(FleetScreen):
             group for group in self._history.groups if all(word in group.name.casefold() for word in words)
         ]
         self._groups.show_rows(groups)
+        self._show_views_line()
         self._show_plot()
 
     @on(LineTable.CursorMoved, "#groups")

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from earthgazer_core.db import migrations
 from earthgazer_core.db.session import Database, make_engine
 from earthgazer_core.errors import RefusedError
-from earthgazer_core.operations import history
+from earthgazer_core.operations.actions import list_actions
 from earthgazer_core.operations.counts import count_by_state
 from earthgazer_core.operations.dead_letters import list_dead_letters
 from earthgazer_core.operations.executions import list_executions, show_execution
@@ -127,7 +127,7 @@ def _looks(engine: Engine) -> Iterator[tuple[str, Look]]:
     yield "captures list", list_captures
     yield "capture detail", partial(show_capture, capture_id=1)
     yield "freshness", list_freshness
-    yield "audit", history.list_actions
+    yield "audit", list_actions
 
 
 def _history(session: Session, hours: int) -> Any:

@@ -240,6 +240,7 @@ def a_history(**changes: Any) -> History:
         "since": ago(hours=24),
         "until": NOW,
         "slot_s": 900.0,
+        "is_rounded": False,
         "groups": (a_group("all", is_total=True), a_group(), a_group("earthgazer.io.download_bands")),
     }
     return History(**(values | changes))

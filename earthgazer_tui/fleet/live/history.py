@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from earthgazer_core.db.session import now
+from earthgazer_core.operations import actions, percentiles
 from earthgazer_core.operations import history as operations
 from earthgazer_core.operations.local_audit import LocalAudit
 from earthgazer_tui.fleet.live import sanitise
@@ -20,15 +22,15 @@ _MOST_ITEMS = 3
 
 def read_history(session: Session, span: timedelta, by: str, with_times: bool) -> History:
     """Return what ended within the span before now, by ``task`` or ``queue``."""
-    since = datetime.now(UTC) - span
-    found = operations.read_history(session, since, by=operations.GroupBy(by), with_slot_times=with_times)
+    until, group_by = now(session), operations.GroupBy(by)
+    found = operations.read_history(session, until - span, until, by=group_by, with_slot_times=with_times)
     groups = tuple(_group(group) for group in (found.total, *found.groups))
-    return History(found.since, found.until, found.slot_s, groups)
+    return History(found.since, found.until, found.slot_s, found.is_rounded, groups)
 
 
 def list_actions(session: Session, text: str = "", limit: int = 500) -> tuple[OperatorAction, ...]:
     """Return what operators did, newest first."""
-    return _actions(operations.list_actions(session, words=text, limit=limit))
+    return _actions(actions.list_actions(session, words=text, limit=limit))
 
 
 def local_actions(audit: LocalAudit, text: str = "", limit: int = 500) -> tuple[OperatorAction, ...]:
@@ -36,7 +38,7 @@ def local_actions(audit: LocalAudit, text: str = "", limit: int = 500) -> tuple[
     return _actions(audit.read(text, limit))
 
 
-def _actions(found: Iterable[operations.OperatorAction]) -> tuple[OperatorAction, ...]:
+def _actions(found: Iterable[actions.OperatorAction]) -> tuple[OperatorAction, ...]:
     return tuple(
         OperatorAction(
             number=action.number,
@@ -86,5 +88,5 @@ def _group(group: operations.Group) -> HistoryGroup:
     )
 
 
-def _percentiles(took: operations.Percentiles) -> Percentiles:
+def _percentiles(took: percentiles.Percentiles) -> Percentiles:
     return Percentiles(took.p50, took.p95, took.p99)

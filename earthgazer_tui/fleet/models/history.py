@@ -56,6 +56,8 @@ class History:
     """End of the span."""
     slot_s: float
     """Length of a slot."""
+    is_rounded: bool
+    """Whether run and wait times are right to a hundredth only, because there were so many."""
     groups: tuple[HistoryGroup, ...]
     """All together, then by task or queue, the most frequent first."""
 

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import text
+from sqlalchemy import literal, select, text
 
 from earthgazer_core.cli.main import cli
 from earthgazer_core.db.session import Database
+from earthgazer_core.db.tables import TaskExecutionRow
 from earthgazer_core.errors import InvalidInputError, RefusedError
-from earthgazer_core.operations import audit, history
-from earthgazer_core.operations.history import GroupBy, list_actions, read_history
+from earthgazer_core.operations import audit, exact_times, history
+from earthgazer_core.operations.actions import list_actions
+from earthgazer_core.operations.history import Ended, Group, GroupBy, History, read_history
+from earthgazer_core.operations.rounded_times import count_rounded
 from tests.tui.fleet import rows
 
 HOUR = timedelta(hours=1)
@@ -56,6 +60,64 @@ def test_counts_failures_and_times_by_task(database: Database) -> None:
     assert a.failed_percent == 5.0
     assert (b.run.p50, b.wait.p50) == (None, None)
     assert (eta.run.p50, eta.wait.p50) == pytest.approx((2.0, 7.0))
+
+
+@pytest.mark.parametrize("with_slot_times", [False, True])
+def test_of_very_many_the_counts_are_exact_and_the_times_right_to_a_hundredth(
+    database: Database, monkeypatch: pytest.MonkeyPatch, with_slot_times: bool
+) -> None:
+    fill(database)
+    span = (rows.NOW - 3 * HOUR, rows.NOW)
+    with database.session() as session:
+        exact = read_history(session, *span, with_slot_times=with_slot_times)
+        monkeypatch.setattr(history, "EXACT_UP_TO", 0)
+        rounded = read_history(session, *span, with_slot_times=with_slot_times)
+    assert (exact.is_rounded, rounded.is_rounded) == (False, True)
+    assert _counts(rounded) == _counts(exact)
+    for found, wanted in zip(_times(rounded), _times(exact), strict=True):
+        assert (found is None) == (wanted is None)
+        # Between two of a hundred, which are 0.1 s apart, the exact one is drawn straight.
+        assert found is None or found == pytest.approx(wanted, rel=0.01, abs=0.1)
+
+
+def _counts(found: History) -> list[list[tuple[object, ...]]]:
+    return [
+        [
+            (group.name, group.count, group.failed, group.revoked),
+            *((slot.at, slot.count, slot.failed) for slot in group.ended),
+        ]
+        for group in (found.total, *found.groups)
+    ]
+
+
+def _times(found: History) -> Iterator[float | None]:
+    groups = (found.total, *found.groups)
+    measured: list[Group | Ended] = [*groups, *(slot for group in groups for slot in group.ended)]
+    for one in measured:
+        for took in (one.run, one.wait):
+            yield from (took.p50, took.p95, took.p99)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-7, 0.004, 1.0, 59.9, 86_400.0])
+def test_a_rounded_time_is_within_a_hundredth(database: Database, seconds: float) -> None:
+    with database.session() as session:
+        end = rows.NOW - timedelta(minutes=1)
+        for k in range(3):
+            rows.execution(session, f"t-{k}", finished_at=end, updated_at=end, runtime_s=seconds)
+        session.flush()
+        [one] = [
+            one
+            for one in count_rounded(
+                session,
+                select(
+                    TaskExecutionRow.name, literal(0).label("slot"), TaskExecutionRow.state,
+                    TaskExecutionRow.runtime_s.label("ran"), TaskExecutionRow.runtime_s.label("waited"),
+                ).subquery(),
+                with_slot_times=False,
+            )
+            if one.is_total and one.slot is None
+        ]  # fmt: skip
+    assert [one.run.p50, one.wait.p99] == pytest.approx([seconds, seconds], rel=0.006, abs=1e-6)
 
 
 def test_throughput_has_a_slot_for_each_while(database: Database) -> None:
@@ -107,7 +169,7 @@ def test_an_empty_span_and_one_that_takes_too_long_are_refused(
         read_history(session, rows.NOW, rows.NOW)
     fill(database)
     monkeypatch.setattr(history, "STATEMENT_TIMEOUT_S", 0.001)
-    monkeypatch.setattr(history, "_groups", lambda _: text("SELECT pg_sleep(5)"))
+    monkeypatch.setattr(exact_times, "_groups", lambda _: text("SELECT pg_sleep(5)"))
     with pytest.raises(RefusedError, match="a shorter span"), database.session() as session:
         read_history(session, rows.NOW - HOUR, rows.NOW)
 
