@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from earthgazer_core.db.session import Database
+from earthgazer_core.db.session import Database, now
 from earthgazer_core.db.tables import TaskExecutionRow, WorkflowRunRow, WorkflowStepRow
 from earthgazer_core.errors import NotFoundError, RefusedError
 from earthgazer_core.operations import audit
@@ -69,7 +68,7 @@ def cancel_run(
         if not published and not future:
             raise RefusedError(f"run {run_id} has ended: nothing of it is left to cancel")
         # Marked first: should workers be told and the mark be lost, a retry would publish poisoned ids.
-        run.cancelled_at = run.cancelled_at or datetime.now(UTC)
+        run.cancelled_at = run.cancelled_at or now(session)
     told = mailbox.ask_many(
         [
             ("revoke", {"task_id": [*published, *future]}),

@@ -10,8 +10,9 @@ from typing import Any
 from celery import Celery, signals
 
 from earthgazer_core.db.session import Database
-from earthgazer_core.recorder import store
+from earthgazer_core.recorder import clock, store
 from earthgazer_core.recorder.batch import Batch
+from earthgazer_core.recorder.clock import RecordClock
 from earthgazer_core.recorder.describe import Describer
 from earthgazer_core.recorder.install import recorders
 from earthgazer_core.recorder.message import Seal
@@ -26,6 +27,8 @@ class Collected:
 
     def __init__(self) -> None:
         self._batch = Batch()
+        self.clock = RecordClock()
+        """What they are stamped by."""
 
     def add(self, records: Iterable[Record]) -> int:
         """Take records; return how many there are."""
@@ -43,6 +46,7 @@ class Collected:
             return
         with database.session() as session:
             connection: Any = session.connection().connection.driver_connection
+            clock.shift(self._batch, self.clock.set(clock.read(connection)))
             store.write(connection, self._batch)
 
 

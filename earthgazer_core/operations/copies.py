@@ -19,7 +19,7 @@ from earthgazer_core.operations.chord_places import places
 from earthgazer_core.operations.chord_record import ChordRecord
 from earthgazer_core.operations.lock import Holder, OperatorLock
 from earthgazer_core.operations.queues.message import call_of
-from earthgazer_core.operations.republish import publish, renewed
+from earthgazer_core.operations.republish import UnsureError, publish, renewed
 from earthgazer_core.recorder.message import serialise
 
 COPIED = ("FAILURE", "REVOKED")
@@ -137,6 +137,9 @@ class Copier:
                 if reasons:
                     raise reasons[0]
                 self._send(task, str(offer.queue), new_id)
+            except UnsureError as error:
+                outcomes[place] = error
+                self._let_go(held, f"may have sent copy {new_id[:8]}")
             except EarthGazerError as error:
                 outcomes[place] = error
                 self._let_go(held, "")

@@ -20,6 +20,13 @@ _PATIENCE_S = 5
 _OF_DELIVERY = ("delivery_tag", "delivery_info", "body_encoding")
 
 
+class UnsureError(ServiceUnavailableError):
+    """The broker fell silent while a message was sent: it may have been published, and may be on its way."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"broker unavailable, the message may have been published: {reason}")
+
+
 def renewed(
     headers: Mapping[str, Any], properties: Mapping[str, Any], at: datetime
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -50,6 +57,7 @@ def publish(
     Raises:
         RefusedError: the broker has no queue for it, or refuses it; nothing was sent.
         ServiceUnavailableError: the broker is away; nothing was sent.
+        UnsureError: its answer is lost; whoever sends once more may send twice.
     """
     content_type, content_encoding, body = content
     exchange = properties.get("exchange") or ""
@@ -61,19 +69,22 @@ def publish(
         if properties.get(name) is not None
     }
     with _translated(), _connected(app) as connection, connection.channel() as channel:
-        app.amqp.Producer(channel, auto_declare=False).publish(
-            body,
-            exchange=exchange,
-            routing_key=routing_key,
-            content_type=content_type,
-            content_encoding=content_encoding,
-            headers=dict(headers),
-            delivery_mode=2,
-            declare=[known] if known is not None else None,
-            retry=False,
-            mandatory=True,
-            **options,
-        )
+        producer = app.amqp.Producer(channel, auto_declare=False)
+        if known is not None:
+            producer.maybe_declare(known)
+        with _sending(connection):
+            producer.publish(
+                body,
+                exchange=exchange,
+                routing_key=routing_key,
+                content_type=content_type,
+                content_encoding=content_encoding,
+                headers=dict(headers),
+                delivery_mode=2,
+                retry=False,
+                mandatory=True,
+                **options,
+            )
 
 
 def publish_signature(
@@ -117,6 +128,18 @@ def _connected(app: Celery) -> Iterator[Any]:
     with app.connection_for_write(transport_options={"confirm_publish": True}) as connection:
         connection.ensure_connection(max_retries=1, timeout=_PATIENCE_S)
         yield connection
+
+
+@contextmanager
+def _sending(connection: Any) -> Iterator[None]:
+    try:
+        yield
+    except (*connection.channel_errors, MessageNacked) as error:
+        raise RefusedError(
+            f"the broker refuses the message, nothing was published: {_one_line(error)}"
+        ) from error
+    except (*connection.connection_errors, KombuError, OSError) as error:
+        raise UnsureError(_one_line(error)) from error
 
 
 @contextmanager

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import uuid4
 
 from celery import Celery
 from sqlalchemy.orm import Session
 
+from earthgazer_core.db.session import now
 from earthgazer_core.db.tables import (
     TaskExecutionRow,
     TaskMessageRow,
@@ -83,7 +84,7 @@ class RunFreezer:
         """
         left, refused = self._left(session, run)
         names, headers = self._judge(session, run, left, refused)
-        at, new_run_id = datetime.now(UTC), str(uuid4())
+        at, new_run_id = now(session), str(uuid4())
         old = run.row
         session.add(
             WorkflowRunRow(
@@ -142,7 +143,7 @@ class RunFreezer:
             raise RefusedError(f"it was resumed already, as run {resumed_as}")
         if not run.open:
             raise RefusedError("nothing of it is left to run")
-        now = datetime.now(UTC)
+        at = now(session)
         busy = [row for row in run.open if row.state in _BUSY]
         if busy:
             raise RefusedError(
@@ -150,7 +151,7 @@ class RunFreezer:
             )
         # One that a worker keeps for later is discarded by that worker when its time comes.
         waiting = [
-            row for row in run.open if row.state in UNFINISHED and not (row.eta is not None and row.eta > now)
+            row for row in run.open if row.state in UNFINISHED and not (row.eta is not None and row.eta > at)
         ]
         if waiting:
             raise RefusedError(

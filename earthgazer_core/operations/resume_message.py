@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from celery import Celery
 from sqlalchemy import select
 
-from earthgazer_core.db.session import Database
+from earthgazer_core.db.session import Database, now
 from earthgazer_core.db.tables import TaskExecutionRow, TaskStateChangeRow
 from earthgazer_core.errors import ServiceUnavailableError
-from earthgazer_core.operations.republish import publish
+from earthgazer_core.operations.republish import UnsureError, publish
 from earthgazer_core.operations.resume_outcome import ResumedStep
 from earthgazer_core.operations.resume_plan import ANEW
 from earthgazer_core.recorder.order import generation_of, state_order
@@ -49,7 +49,9 @@ def send_resumed(
         try:
             publish(app, anew.headers, anew.properties, anew.content, queue)
         except ServiceUnavailableError as error:
-            rest = [one.row.task_id for one in messages[number:]]
+            # One that may be on its way is no failure: a retry would send it twice.
+            first = number + 1 if isinstance(error, UnsureError) else number
+            rest = [one.row.task_id for one in messages[first:]]
             _note_unsent(database, rest, str(error))
             raise ServiceUnavailableError(
                 f"{len(sent)} of {len(messages)} sent to run {anew.row.run_id}: {error};"
@@ -73,8 +75,8 @@ def renamed_execution(row: TaskExecutionRow, headers: Mapping[str, Any], at: dat
 
 
 def _note_unsent(database: Database, task_ids: list[str], reason: str) -> None:
-    at = datetime.now(UTC)
     with database.session() as session:
+        at = now(session)
         for row in session.scalars(
             select(TaskExecutionRow).where(TaskExecutionRow.task_id.in_(task_ids)).with_for_update()
         ):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from earthgazer_core.db.session import Database
+from earthgazer_core.db.session import Database, now
 from earthgazer_core.db.tables import (
     ChordPartRow,
     ChordRow,
@@ -90,7 +90,7 @@ def prune(
     Args:
         database: The database.
         settings: What is kept for how long.
-        now: The moment that ages count back from; the moment of this call if None.
+        now: The moment that ages count back from; the moment of this call by the database's clock if None.
         dry_run: Only count; what is deleted with something else may then be counted for both.
         longest_s: End after the batch in which this many seconds are over; None for no limit.
 
@@ -98,10 +98,16 @@ def prune(
         ServiceUnavailableError: the database is away.
         RefusedError: looking for what is old took the database too long.
     """
-    pruning = _Pruning(database, settings, now or datetime.now(UTC), is_dry=dry_run, longest_s=longest_s)
+    pruning = _Pruning(database, settings, now or _now(database), is_dry=dry_run, longest_s=longest_s)
     for part in (pruning.runs, pruning.details, pruning.chords, pruning.empty_runs, pruning.actions):
         part()
     return pruning.result()
+
+
+def _now(database: Database) -> datetime:
+    # A worker whose clock is years ahead would take all of history for old.
+    with database.session() as session:
+        return now(session)
 
 
 class _Pruning:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,14 +14,14 @@ from psycopg2.errors import DeadlockDetected
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
-from earthgazer_core.db.session import Database
+from earthgazer_core.db.session import Database, now
 from earthgazer_core.db.tables import TaskExecutionRow, TaskMessageRow
 from earthgazer_core.errors import NotFoundError, RefusedError, ServiceUnavailableError
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.chord import ChordKeys
 from earthgazer_core.operations.collected import collecting
-from earthgazer_core.operations.republish import publish, publish_signature, renewed
+from earthgazer_core.operations.republish import UnsureError, publish, publish_signature, renewed
 from earthgazer_core.operations.retry_body import BodyCase, judge_body
 from earthgazer_core.operations.retry_case import Case, judge, whereabouts
 from earthgazer_core.operations.retry_offer import COPY, IN_PLACE, REFUSED, Retried, RetryOffer, RetryPlanItem
@@ -113,6 +112,7 @@ class Retrier:
             NotFoundError: it was never recorded.
             RefusedError: it can't be retried; the message says why. Nothing was published.
             ServiceUnavailableError: a server is away; nothing was published.
+            UnsureError: the broker's answer is lost; the task counts as sent.
         """
         for _ in range(_DEADLOCK_TRIES - 1):
             try:
@@ -179,7 +179,7 @@ class Retrier:
         row, message = case.row, case.message
         if message is None:
             raise RefusedError(case.offer.reason)
-        at = datetime.now(UTC)
+        at = now(session)
         payload = self._seal.open(message.body) if message.is_sealed else message.body
         content = (message.content_type, message.content_encoding, payload)
         is_edited = args is not None or kwargs is not None
@@ -271,7 +271,13 @@ class Retrier:
                     raise RefusedError("it was never published, so there is nothing to copy or to edit")
                 return self._publish_body(session, case)
             chosen = COPY if is_edited or mode == COPY else case.offer.mode
-            return self._publish(session, case, chosen, args, kwargs)
+            try:
+                return self._publish(session, case, chosen, args, kwargs)
+            except UnsureError as error:
+                # Written down as sent: a second try would send it twice, and one that never came anywhere
+                # is found by the reconciler.
+                unsure = error
+        raise unsure
 
     def _name(self, task_id: str) -> str:
         with self._database.session() as session:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +97,7 @@ class Recorder:
             "run_id": run_id,
             "name": name,
             "parameters": dict(parameters),
-            "created_at": datetime.now(UTC),
+            "created_at": self.writer.clock.now(),
             "is_named": True,
         }
         self.writer.add([("runs", row)])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 from celery import current_task
 
 from earthgazer_core.recorder.batch import Row
+from earthgazer_core.recorder.clock import RecordClock
 from earthgazer_core.recorder.describe import Describer, change_row, parse_time, state_row
 from earthgazer_core.recorder.graph import Forecast, chord_slots
 from earthgazer_core.recorder.redaction import Redactor
@@ -20,6 +20,9 @@ from earthgazer_core.recorder.writer import Record
 
 class Taker(Protocol):
     """Whatever takes records."""
+
+    clock: RecordClock
+    """What they are stamped by."""
 
     def add(self, records: Iterable[Record]) -> int:
         """Take records; return the number of the last one."""
@@ -54,7 +57,7 @@ class PublishRecorder:
         # Protocol 1 has its headers in the body; no current Celery publishes it unless told to.
         if not isinstance(body, tuple) or not headers or "id" not in headers:
             return
-        at = datetime.now(UTC)
+        at = self._writer.clock.now()
         embed = body[2] or {}
         request: Any = current_task.request if current_task else {}
         is_inherited = self._inherit(headers, embed, request)
@@ -121,7 +124,7 @@ class PublishRecorder:
         running = request.get("id") if request else None
         chain: Any = request.get("chain") if request else ()
         is_next = bool(chain) and (chain[-1].get("options") or {}).get("task_id") == headers["id"]
-        forecast = Forecast(headers["run_id"], time.time_ns() // 1000, self._redactor, running)
+        forecast = Forecast(headers["run_id"], int(at.timestamp() * 1_000_000), self._redactor, running)
         if running and running != headers["id"]:
             forecast.message({"id": running, "task": request.get("task")}, {}, (), is_announced=True)
         after = [headers["parent_id"]] if headers.get("parent_id") else []

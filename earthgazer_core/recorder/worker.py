@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback as tracebacks
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -55,7 +55,7 @@ class WorkRecorder:
         """Record that a worker holds a message; the message too, if its publisher doesn't record."""
         if request.app is not self._app:
             return
-        at = datetime.now(UTC)
+        at = self._writer.clock.now()
         self._held[request.id] = request
         headers = request.request_dict
         execution = {
@@ -78,7 +78,7 @@ class WorkRecorder:
         request = task.request
         if not self._is_ours(task) or request.is_eager:
             return
-        at = datetime.now(UTC)
+        at = self._writer.clock.now()
         row = {
             **self._describer.fixed(_headers(request), None),
             **state_row(request, "STARTED", at),
@@ -101,7 +101,7 @@ class WorkRecorder:
         request = sender.request
         if not self._is_ours(sender) or request.is_eager:
             return
-        at = datetime.now(UTC)
+        at = self._writer.clock.now()
         headers = _headers(request)
         hidden = self._describer.hidden_texts(headers, request.args, request.kwargs)
         shown = self._describer.shown_result(result)
@@ -112,7 +112,7 @@ class WorkRecorder:
             "worker": request.hostname,
             "finished_at": at,
             "runtime_s": runtime,
-            "result": _result(shown, hidden),
+            "result": kept_result(shown, hidden),
         }
         detail = None if runtime is None else {"runtime_s": round(runtime, 6)}
         self._writer.add(
@@ -133,7 +133,7 @@ class WorkRecorder:
             return
         # Celery says that a task replaced itself by the words of the exception alone.
         is_replaced = state == "IGNORED" and "Replaced by" in str(retval)
-        at = datetime.now(UTC)
+        at = self._writer.clock.now()
         headers = _headers(task.request)
         state = REPLACED if is_replaced else state
         row = {"task_id": headers["id"], "name": headers["task"], **state_row(headers, state, at),
@@ -150,7 +150,7 @@ class WorkRecorder:
         """Record that a task asked to be run again later."""
         if not self._is_ours(sender) or request.is_eager:
             return
-        at = datetime.now(UTC)
+        at = self._writer.clock.now()
         headers = _headers(request)
         error = self._error(getattr(reason, "exc", None) or reason, einfo, request)
         row = {"task_id": headers["id"], "name": headers["task"], **state_row(headers, "RETRY", at),
@@ -215,7 +215,7 @@ class WorkRecorder:
         """Record a message for a task that this worker doesn't know."""
         if getattr(sender, "app", None) is not self._app or not message.headers.get("id"):
             return
-        at = datetime.now(UTC)
+        at = self._writer.clock.now()
         headers = message.headers
         error = {
             "error_type": "NotRegistered",
@@ -229,14 +229,14 @@ class WorkRecorder:
 
     def progressed(self, request: Any, percent: float, stage: str) -> None:
         """Record how far a running task is."""
-        at = datetime.now(UTC)
+        at = self._writer.clock.now()
         headers = _headers(request)
         row = {"task_id": headers["id"], "name": headers["task"], **state_row(headers, PROGRESS, at),
                "worker": request.hostname, "percent": float(percent), "stage": stage}  # fmt: skip
         self._writer.add([("executions", row)])
 
     def _end(self, task: Any, request: Any, state: str, error: Row) -> None:
-        at = datetime.now(UTC)
+        at = self._writer.clock.now()
         headers = _headers(request)
         embed = {name: request.get(name) for name in _EMBED}
         arguments = self._describer.arguments(headers, (request.args, request.kwargs, embed))
@@ -291,7 +291,7 @@ class WorkRecorder:
             "exchange": delivery.get("exchange"),
             "routing_key": delivery.get("routing_key"),
         }
-        return self._describer.message(kept, properties, arguments, datetime.now(UTC))
+        return self._describer.message(kept, properties, arguments, self._writer.clock.now())
 
     def _request_of(self, task: Any, task_id: str) -> Any:
         if task.request.id == task_id:
@@ -359,7 +359,7 @@ def _text(exception: Any) -> str:
         return f"(its text can't be read: {type(error).__name__})"
 
 
-def _result(value: Any, hidden: tuple[str, ...]) -> Any:
+def kept_result(value: Any, hidden: tuple[str, ...] = ()) -> Any:
     """Return a result as it is kept: masked, and only its beginning where it is huge."""
     masked = _mask(value, frozenset(hidden)) if hidden else value
     return {"repr": repr(masked)[:_LONGEST_RESULT_REPR]} if _is_huge(masked) else masked

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 import psycopg2
 from psycopg2 import errors, extensions
 
-from earthgazer_core.recorder import store
+from earthgazer_core.recorder import clock, store
 from earthgazer_core.recorder.batch import Batch, Row
+from earthgazer_core.recorder.clock import RecordClock
 from earthgazer_core.recorder.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -25,12 +26,11 @@ _SHORTEST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 5.0
 _DEADLOCK_TRIES = 5
 
+_OTHER_SCHEMA = (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName)
 _UNAVAILABLE = (
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
-    errors.UndefinedTable,
-    errors.UndefinedColumn,
-    errors.InvalidSchemaName,
+    *_OTHER_SCHEMA,
     errors.InsufficientPrivilege,
     errors.ReadOnlySqlTransaction,
 )
@@ -48,6 +48,8 @@ class Writer:
         self._connect = connect
         self._spool = spool
         self._interval_s = interval_s
+        self.clock = RecordClock()
+        """What records are stamped by."""
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
 
@@ -160,6 +162,8 @@ class Writer:
             return
         try:
             if len(batch):
+                if self.clock.is_due:
+                    self._connected(self._set_clock, batch)
                 self._write(batch)
                 batch = Batch()
             if self._may_have_spooled and not self._spool.is_empty():
@@ -176,19 +180,23 @@ class Writer:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             # Said once for each outage: a worker may sit through a long one.
             level = logging.WARNING if self._pause_s == _SHORTEST_PAUSE_S else logging.DEBUG
-            logger.log(level, "recorder: database unavailable, records wait in the spool: %s", reason)
+            hint = ": run `earthgazer db upgrade`" if isinstance(error, _OTHER_SCHEMA) else ""
+            logger.log(level, "recorder: database unavailable, records wait in the spool: %s%s", reason, hint)
             if len(batch):
                 self._spool.append(batch)
         except OSError as error:
             logger.error("recorder: the spool can't be replayed: %s", error)
 
     def _write(self, batch: Batch) -> None:
+        self._connected(self._store, batch)
+
+    def _connected(self, act: Callable[[extensions.connection, Batch], None], batch: Batch) -> None:
         for attempt in range(_DEADLOCK_TRIES):
             is_fresh = self._connection is None
             try:
                 if self._connection is None:
                     self._connection = self._connect()
-                self._store(self._connection, batch)
+                act(self._connection, batch)
             except errors.DeadlockDetected:
                 if attempt == _DEADLOCK_TRIES - 1:
                     raise
@@ -199,6 +207,15 @@ class Writer:
                     raise
             else:
                 return
+
+    def _set_clock(self, connection: extensions.connection, batch: Batch) -> None:
+        """Set the clock; what this process stamped before, and nobody has seen yet, is set right with it."""
+        reading = clock.read(connection)
+        with self._condition:
+            by_s = self.clock.set(reading)
+            if by_s:
+                clock.shift(batch, by_s)
+                clock.shift(self._batch, by_s)
 
     def _store(self, connection: extensions.connection, batch: Batch) -> None:
         try:

@@ -221,6 +221,10 @@ class DatabaseSeen:
     """Schema revision; None where there is no schema."""
     head: str
     """Newest revision known here."""
+    is_newer: bool = False
+    """Whether the schema was made by a newer version."""
+    skew_s: float = 0.0
+    """Seconds that its clock is ahead of ours."""
     live: tuple[LiveTask, ...] = ()
     """Tasks that a worker is said to have."""
     chords: tuple[Chord, ...] = ()

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from earthgazer_core.db import migrations
 from earthgazer_core.db.session import Database
+from earthgazer_core.db.standing import Standing, standing
 from earthgazer_core.db.tables import (
     ScheduleEntryRow,
     TaskExecutionRow,
@@ -39,15 +40,19 @@ def see_database(database: Database) -> DatabaseSeen:
     start = time.monotonic()
     with database.session() as session:
         session.execute(select(1))
-    elapsed_s = time.monotonic() - start
+        elapsed_s = time.monotonic() - start
+        asked = time.time()
+        told = session.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one()
+        skew_s = float(told) - (asked + time.time()) / 2
     revision, head = migrations.current(database.engine), migrations.head()
     if revision != head:
         # Tables of another version may have other columns.
-        return DatabaseSeen(elapsed_s, revision, head)
+        is_newer = standing(revision) is Standing.NEWER
+        return DatabaseSeen(elapsed_s, revision, head, is_newer, skew_s)
     with database.session() as session:
         _limit(session)
         return DatabaseSeen(
-            elapsed_s, revision, head,
+            elapsed_s, revision, head, skew_s=skew_s,
             live=tuple(_live(session)),
             chords=tuple(_chords(session)),
             late=tuple(_late(session)),

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from earthgazer_core.db.session import now
 from earthgazer_core.db.tables import TaskExecutionRow
 from earthgazer_core.operations.broker import BrokerSnapshot
 
@@ -38,7 +39,7 @@ class QueueRate:
 
 def queue_rates(session: Session, span: timedelta = timedelta(minutes=5)) -> tuple[QueueRate, ...]:
     """Return the rates of all queues that the flight recorder saw messages of, by name."""
-    since = datetime.now(UTC) - span
+    since = now(session) - span
     sent = _counts(session, TaskExecutionRow.sent_at, since)
     ended = _counts(session, TaskExecutionRow.finished_at, since)
     seconds = span.total_seconds()

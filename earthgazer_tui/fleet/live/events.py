@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,8 @@ from earthgazer_core.operations.events.subscription import Subscription, subscri
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.events_state import EventsState
 
-_BUSY_S = 3.0
+_BUSY_S = 1.5
+"""Well before the broker cuts off who doesn't keep up: by default when 32 MB wait, or 8 MB for a minute."""
 
 logger = logging.getLogger(__name__)
 
@@ -58,9 +60,10 @@ class EventStream:
             logger.info("events: %s", "listening" if listening else reason)
         self.is_listening, self.reason = listening, reason
         if listening:
-            # What happened while we were deaf is not known: what was waiting may have run.
+            # What happened while we were deaf is not known: what was waiting may have run, and ended.
             with self._state.lock:
-                self._state.reset_waiting()
+                self._state.doubt_unfinished()
+                self._state.note_gap()
         self._on_change()
 
     def turn(self, busy_s: float) -> None:
@@ -73,6 +76,6 @@ class EventStream:
             self.unread_reason = f"not JSON as event_serializer says? {sanitise.line(unread[-1], 120)}"
         state = self._state
         with state.lock:
-            state.fold(events, now)
+            state.fold(events, now, time.time())
             state.malformed += len(unread)
         self._on_change()

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.names import Names
-from earthgazer_tui.fleet.live.records import KEPT_LONGER, TERMINAL, TaskRecord, WorkerRecord
+from earthgazer_tui.fleet.live.records import KEPT_LONGER, TERMINAL, UNSEEN, TaskRecord, WorkerRecord
+from earthgazer_tui.fleet.live.sender_clocks import SenderClocks
 
 Event = Mapping[str, Any]
 
@@ -46,6 +47,8 @@ class EventsState:
         self._max_tasks = max_tasks
         self._max_failures = max_failures
         self._now = 0.0
+        self._heard_at: float | None = None
+        self._clocks = SenderClocks()
         self.clear()
         self._folds: dict[str, Callable[[Event], None]] = {
             "task-sent": self._sent,
@@ -76,16 +79,31 @@ class EventsState:
         self.shed = 0
         self.malformed = 0
         self.evicted = 0
+        self.gaps = 0
+        """Times that nobody listened for a while, so that events were missed which nobody can count."""
+        self.gap_at: float | None = None
+        """When the last of them ended, on our monotonic clock."""
+        self._has_listened = False
         self.queue_in: dict[str, int] = {}
         self.queue_out: dict[str, int] = {}
+        self.doubted: dict[str, TaskRecord] = {}
+        """Tasks that had not ended when we could not hear of them."""
         self.is_lean = False
         """While set, tasks not known yet are counted but not remembered, failures excepted."""
         self._order: deque[str] = deque()
 
     # ── in ────────────────────────────────────────────────────────────────
-    def fold(self, events: Sequence[Event], now: float | None = None) -> None:
-        """Take in events; ``now`` is our monotonic clock. The caller holds :attr:`lock`."""
+    def fold(self, events: Sequence[Event], now: float | None = None, heard_at: float | None = None) -> None:
+        """Take in events; the caller holds :attr:`lock`.
+
+        Args:
+            events: In the order in which they came.
+            now: Our monotonic clock.
+            heard_at: Our calendar's clock when they came, in seconds since the epoch, which senders'
+                clocks are compared with; None where these are believed.
+        """
         self._now = time.monotonic() if now is None else now
+        self._heard_at = heard_at
         folds = self._folds
         for event in events:
             self.events += 1
@@ -124,9 +142,41 @@ class EventsState:
         for task_id in [task_id for task_id, at in self.waiting.items() if at < sent_before]:
             del self.waiting[task_id]
 
-    def reset_waiting(self) -> None:
-        """Forget what was waiting, since it isn't known any more; the caller holds :attr:`lock`."""
+    def note_gap(self) -> None:
+        """Note that events reach us from now on; the caller holds :attr:`lock`."""
+        if self._has_listened:
+            self.gaps += 1
+            self.gap_at = time.monotonic()
+        self._has_listened = True
+
+    def doubt_unfinished(self) -> None:
+        """Believe of no task that it still waits or runs: we were deaf. The caller holds :attr:`lock`."""
         self.waiting.clear()
+        self.doubted = {task_id: task for task_id, task in self.tasks.items() if task.state not in TERMINAL}
+        for task in self.doubted.values():
+            task.state = UNSEEN
+
+    def unseen(self, limit: int) -> list[str]:
+        """Return the ids of the newest tasks in doubt; the caller holds :attr:`lock`."""
+        self.doubted = {task_id: task for task_id, task in self.doubted.items() if task.state == UNSEEN}
+        return list(self.doubted)[-limit:]
+
+    def settle(self, task_id: str, state: str, at: float, worker: str | None = None) -> None:
+        """Take in what somebody else says of a task in doubt; the caller holds :attr:`lock`."""
+        task = self.doubted.get(task_id)
+        if task is not None and task.state == UNSEEN:
+            task.state, task.at = state, max(task.at, at)
+            task.worker = worker or task.worker
+            if state in TERMINAL:
+                self._leave(task)
+                task.finished_at = at
+
+    def _moment(self, event: Event) -> float:
+        """Return when an event happened, by our clock."""
+        told = _finite(event["timestamp"])
+        if self._heard_at is None:
+            return told
+        return self._clocks.ours(event.get("hostname", ""), told, self._heard_at)
 
     # ── tasks ─────────────────────────────────────────────────────────────
     def _task(self, event: Event, *, always: bool = False) -> TaskRecord | None:
@@ -186,7 +236,7 @@ class EventsState:
         task = self._task(event)
         if task is None:
             return
-        at = _finite(event["timestamp"])
+        at = self._moment(event)
         self._describe(task, event)
         task.queue = queue
         task.sent_at = at
@@ -203,7 +253,7 @@ class EventsState:
         task = self._task(event)
         if task is None:
             return
-        at = _finite(event["timestamp"])
+        at = self._moment(event)
         self._describe(task, event)
         self.waiting.pop(task.task_id, None)
         task.received_at = at
@@ -216,7 +266,7 @@ class EventsState:
         task = self._task(event)
         if task is None:
             return
-        at = _finite(event["timestamp"])
+        at = self._moment(event)
         self.waiting.pop(task.task_id, None)
         task.started_at = at
         if self._is_news(task, at, "STARTED"):
@@ -241,7 +291,7 @@ class EventsState:
         task = self._task(event, always=always)
         if task is None:
             return None
-        at = _finite(event["timestamp"])
+        at = self._moment(event)
         self.waiting.pop(task.task_id, None)
         worker.running.pop(task.task_id, None)
         if task.worker is not None and task.worker != worker.hostname:
@@ -294,6 +344,9 @@ class EventsState:
     def _heartbeat(self, event: Event) -> None:
         worker = self._worker(event)
         worker.is_stopped = False
+        told = event.get("timestamp")
+        if self._heard_at is not None and isinstance(told, float) and math.isfinite(told):
+            self._clocks.note_heartbeat(event["hostname"], told, self._heard_at)
         pid = event.get("pid")
         if event["type"] == "worker-online" or (worker.pid is not None and pid != worker.pid):
             # Another process under this name: what its forerunner ran does not run here.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -7,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earthgazer_core.operations.events.envelope import events_of
+from earthgazer_core.operations.filter import matcher
 from earthgazer_tui.fleet.errors import RefusedError
 from earthgazer_tui.fleet.live.events_state import EventsState
+from earthgazer_tui.fleet.live.filter_line import event_fields, read_filter, told_matcher
 from earthgazer_tui.fleet.live.names import Names
 
 JSON = st.recursive(
@@ -152,3 +155,46 @@ def test_commands_go_to_the_real_name_behind_the_shown_one() -> None:
 def test_what_is_no_json_event_is_refused_and_never_unpickled(payload: bytes) -> None:
     with pytest.raises((ValueError, KeyError)):
         events_of(payload)
+
+
+@given(
+    st.lists(EVENTS, max_size=20),
+    st.sampled_from([
+        "a", "-a", "state:failed", "-state:success", "error:e", "name:*a*", "worker:w", "runtime:>1",
+        "runtime:..1", "wait:<1", "since:2h", "before:1970-01-02", "retries:0", "attempt:1", "run:x",
+        "capture:1", "a -b state:success",
+    ]),
+)  # fmt: skip
+def test_a_filter_says_the_same_of_a_record_as_of_all_its_fields(
+    events: list[dict[str, Any]], line: str
+) -> None:
+    state = EventsState(Names())
+    state.fold(events)
+    now, filter_ = datetime.now(UTC), read_filter(line)
+    by_record, by_fields = told_matcher(filter_, now), matcher(filter_, now)
+    for task in state.tasks.values():
+        assert by_record(task) == by_fields(event_fields(task))
+
+
+def test_missed_events_are_told_once_nobody_listened_for_a_while(state: EventsState) -> None:
+    state.note_gap()
+    assert (state.gaps, state.gap_at) == (0, None)
+    state.note_gap()
+    assert state.gaps == 1
+    assert state.gap_at is not None
+
+
+def test_what_had_not_ended_before_an_outage_is_in_doubt_until_somebody_knows() -> None:
+    state = EventsState(Names())
+    sent = {"type": "task-sent", "name": "t", "hostname": "p@h", "timestamp": 1.0}
+    state.fold([{**sent, "uuid": task_id} for task_id in ("recorded", "told", "nobody")])
+    state.doubt_unfinished()
+    assert {task.state for task in state.tasks.values()} == {"UNSEEN"}
+    assert state.unseen(2) == ["told", "nobody"]
+    state.settle("recorded", "SUCCESS", 5.0)
+    state.fold([{"type": "task-started", "uuid": "told", "hostname": "w@h", "timestamp": 6.0, "pid": 1}])
+    state.settle("told", "PENDING", 7.0)
+    assert {task.task_id: task.state for task in state.tasks.values()} == {
+        "recorded": "SUCCESS", "told": "STARTED", "nobody": "UNSEEN",
+    }  # fmt: skip
+    assert state.unseen(10) == ["nobody"]

@@ -13,6 +13,8 @@ def _examine(seen: Observations) -> Iterator[Finding]:
     clocks = [(f"worker {worker.name}", worker.skew_s) for worker in seen.workers]
     if seen.broker is not None:
         clocks.append(("broker", seen.broker.server.skew_s))
+    if seen.database is not None:
+        clocks.append(("database", seen.database.skew_s))
     for subject, skew_s in clocks:
         if skew_s is not None and abs(skew_s) > seen.thresholds.clock_skew_s:
             yield finding(

@@ -27,11 +27,20 @@ def _slow(seen: Observations) -> Iterator[Finding]:
 
 
 def _behind(seen: Observations) -> Iterator[Finding]:
-    if seen.database is not None and seen.database.revision != seen.database.head:
+    database = seen.database
+    if database is None or database.revision == database.head:
+        return
+    if database.is_newer:
+        yield finding(
+            BEHIND.id, Severity.WARNING, "database",
+            f"its schema {database.revision} is newer than this EarthGazer, which knows {database.head}:"
+            " it is not looked into any further",
+            "install the version of EarthGazer that the database was upgraded by",
+        )  # fmt: skip
+    else:
         yield finding(
             BEHIND.id, Severity.CRITICAL, "database",
-            f"its schema is at {seen.database.revision or 'nothing'},"
-            f" this version needs {seen.database.head}",
+            f"its schema is at {database.revision or 'nothing'}, this version needs {database.head}",
             "earthgazer db upgrade",
         )  # fmt: skip
 
