@@ -35,15 +35,16 @@ def upgrade(context: CliContext, as_json: bool) -> None:
 def status(context: CliContext, as_json: bool) -> None:
     """Show the database's revision, and the newest one known here."""
     from earthgazer_core.db import migrations
+    from earthgazer_core.db.standing import standing
 
     with context.session() as session:
         session.connection()
     current, head = migrations.current(context.database.engine), migrations.head()
-    verdict = "up to date" if current == head else "run `earthgazer db upgrade`"
+    found = standing(current)
     emit(
-        {"current": current, "head": head},
+        {"current": current, "head": head, "standing": found.name.lower()},
         as_json,
-        [f"database at {current or 'nothing'}, newest {head}: {verdict}"],
+        [f"database at {current or 'nothing'}, newest {head} here: it {found.value}"],
     )
 
 

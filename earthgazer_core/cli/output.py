@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import click
 import orjson
 
-from earthgazer_core.cli.text import json_safe, printable
+from earthgazer_core.cli.text import json_ascii, json_safe, printable
 from earthgazer_core.errors import EarthGazerError, InvalidInputError, TransientError
 
 DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
@@ -49,7 +50,8 @@ class ErrorReportingGroup(click.Group):
 
 def emit_json(data: Any) -> None:
     """Print the data as the one JSON document of this command."""
-    click.echo(json_safe(_dumps(data)))
+    document = json_safe(_dumps(data))
+    click.echo(document if _speaks_utf8() else json_ascii(document))
 
 
 def emit(data: Any, as_json: bool, lines: Iterable[str] = ()) -> None:
@@ -82,6 +84,10 @@ def exit_code(error: EarthGazerError) -> int:
     if isinstance(error, TransientError):
         return UNREACHABLE
     return USAGE if isinstance(error, InvalidInputError) else FAILED
+
+
+def _speaks_utf8() -> bool:
+    return (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
 
 
 def _dumps(data: Any) -> str:

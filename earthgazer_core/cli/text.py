@@ -32,6 +32,11 @@ def json_safe(document: str) -> str:
     )
 
 
+def json_ascii(document: str) -> str:
+    """Return a JSON document that says the same in ASCII."""
+    return "".join(char if char.isascii() else _json_escape(char) for char in document)
+
+
 def _judged(text: str) -> Iterator[tuple[str, bool]]:
     marks = 0
     for char in text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from earthgazer_core.errors import ConflictError, ServiceUnavailableError
+from earthgazer_core.errors import ServiceUnavailableError
 
 
 def import_migrations() -> None:
@@ -17,7 +17,6 @@ def migrate(url: str) -> None:
         ConflictError: the database was made by a newer version of EarthGazer.
         ServiceUnavailableError: the server refused; the message has its words.
     """
-    from alembic.util import CommandError
     from sqlalchemy import NullPool, create_engine
     from sqlalchemy.exc import DBAPIError
 
@@ -26,10 +25,6 @@ def migrate(url: str) -> None:
     engine = create_engine(url, poolclass=NullPool)
     try:
         upgrade(engine)
-    except CommandError as error:
-        raise ConflictError(
-            f"the database can't be migrated ({error}): was it made by a newer EarthGazer?"
-        ) from error
     except DBAPIError as error:
         reason = str(error.orig).strip().splitlines()
         raise ServiceUnavailableError(f"migrations failed: {reason[0] if reason else error}") from error

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from earthgazer_core.db.standing import Standing, note, revision_of, standing
 from earthgazer_core.db.tables import SCHEMA
+from earthgazer_core.errors import ConflictError
 
 _LOCK = 0x6561727468  # "earth": any number that all starters share and nobody else uses
 
@@ -32,17 +33,24 @@ def head() -> str:
 def current(engine: Engine) -> str | None:
     """Return the revision of the database, None if it was never migrated."""
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
-        return context.get_current_revision()
+        return revision_of(connection)
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the database to a revision; does nothing if it is there already.
 
-    Safe to call from several processes at once: one migrates, the others wait for it.
+    Safe to call from several processes at once: one migrates, the others wait for it. All of it is one
+    transaction, so whoever is killed in the middle leaves the database as it was.
+
+    Raises:
+        ConflictError: the database was made by a newer version of the code.
     """
     with engine.begin() as connection:
-        command.upgrade(_locked(connection), revision)
+        config = _locked(connection)
+        revision_there = revision_of(connection)
+        if standing(revision_there) is Standing.NEWER:
+            raise ConflictError(note(revision_there))
+        command.upgrade(config, revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:

@@ -8,10 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, NullPool, create_engine, inspect
+from sqlalchemy import Engine, NullPool, create_engine, inspect, select
 
 from earthgazer_core.db import migrations
-from earthgazer_core.db.tables import SCHEMA, Base
+from earthgazer_core.db.session import Database
+from earthgazer_core.db.standing import Standing, known_revisions, standing
+from earthgazer_core.db.tables import SCHEMA, Base, ExecutionCountRow
+from earthgazer_core.errors import ServiceUnavailableError
 
 
 @pytest.fixture
@@ -39,6 +42,28 @@ def test_the_migrated_database_and_the_tables_do_not_differ(engine: Engine) -> N
             },
         )
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_revisions_known_by_their_files_are_those_of_alembic() -> None:
+    assert known_revisions()[-1] == migrations.head()
+    assert standing(None) is Standing.NONE
+    assert [standing(revision) for revision in known_revisions()] == [
+        *(Standing.OLDER for _ in known_revisions()[1:]),
+        Standing.CURRENT,
+    ]
+    assert standing("9999") is Standing.NEWER
+
+
+def test_a_session_says_that_the_tables_wait_for_an_upgrade(engine: Engine) -> None:
+    database = Database(engine)
+    for revision in (None, known_revisions()[0]):
+        if revision is not None:
+            migrations.upgrade(engine, revision)
+        with (
+            pytest.raises(ServiceUnavailableError, match="run `earthgazer db upgrade`"),
+            database.session() as session,
+        ):
+            session.execute(select(ExecutionCountRow))
 
 
 def test_upgrading_twice_changes_nothing(engine: Engine) -> None:
