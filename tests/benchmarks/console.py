@@ -92,12 +92,13 @@ def console(
     colours: Colours = "256",
     line: Line = LOCAL,
     more_env: Mapping[str, str] | None = None,
+    probe: type[Probe] = Probe,
 ) -> Iterator[Probe]:
     """Yield a console once its Overview is there."""
     env = {**environment(home, colours), **(more_env or {})}
-    with Probe([*program, *options], columns=columns, lines=lines, env=env, cwd=home, line=line) as probe:
-        probe.wait_for(LIVE)
-        yield probe
+    with probe([*program, *options], columns=columns, lines=lines, env=env, cwd=home, line=line) as watched:
+        watched.wait_for(LIVE)
+        yield watched
 
 
 class Stack:

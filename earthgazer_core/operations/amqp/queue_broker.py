@@ -16,7 +16,7 @@ from earthgazer_core.operations.amqp.marks import BrokerMarks
 from earthgazer_core.operations.amqp.mover import AmqpMover
 from earthgazer_core.operations.amqp.walk import MOST, Walk, quorum, walking
 from earthgazer_core.operations.broker import Message
-from earthgazer_core.operations.queues.stored import Stored, digest_of
+from earthgazer_core.operations.queues.stored import Digests, Stored, digest_of
 from earthgazer_core.recorder.describe import Describer
 from earthgazer_core.recorder.message import Seal
 from earthgazer_core.recorder.redaction import Redactor
@@ -134,7 +134,7 @@ class AmqpQueueBroker(AmqpBroker):
         return tuple(found)
 
     def sweep(
-        self, queue: str, digests: Mapping[int, frozenset[str]], on_page: Callable[[Sequence[bytes]], None]
+        self, queue: str, digests: Mapping[int, Digests], on_page: Callable[[Sequence[bytes]], None]
     ) -> None:
         """Take away the messages with these digests by priority; tell of each page once it is gone."""
         left = MOST
@@ -144,7 +144,7 @@ class AmqpQueueBroker(AmqpBroker):
                 victims = [
                     held
                     for held in page
-                    if digest_of(held.stored.raw) in digests.get(held.stored.priority, frozenset())
+                    if digest_of(held.stored.raw) in digests.get(held.stored.priority, Digests())
                 ]
                 for held in victims:
                     walk.discard(held)

@@ -28,6 +28,7 @@ class AmqpSubscription:
         self._connection: Any = None
         self._inbox: list[Any] = []
         self._is_alive = False
+        self.is_behind = False
 
     def open(self) -> None:
         """Connect and subscribe.
@@ -63,6 +64,7 @@ class AmqpSubscription:
                 self._connection.drain_events(timeout=0)
         except TimeoutError:
             pass
+        self.is_behind = len(self._inbox) >= _MOST
         if not self._inbox:
             # An idle fleet sends nothing; that the broker is there is what the heartbeat says.
             is_alive, self._is_alive = self._is_alive, False

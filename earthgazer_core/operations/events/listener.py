@@ -16,7 +16,6 @@ _READ_TIMEOUT_S: Final = 0.5
 _PING_EVERY_S: Final = 5.0
 _SILENCE_S: Final = 15.0
 _NAP_S: Final = 0.02
-_IDLE_WAIT_S: Final = 0.0002
 _BACKOFF_S: Final = (0.2, 5.0)
 
 
@@ -94,10 +93,9 @@ class EventListener:
     def _listen(self, subscription: Subscription) -> None:
         heard = pinged = idle = time.monotonic()
         while not self._stop.is_set():
-            asked = time.monotonic()
             payloads = subscription.read(_READ_TIMEOUT_S)
             now = time.monotonic()
-            if payloads is None or now - asked > _IDLE_WAIT_S:
+            if payloads is None or not subscription.is_behind:
                 idle = now
             self._hearer.turn(now - idle)
             if payloads is not None:

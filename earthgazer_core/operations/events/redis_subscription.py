@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 from typing import Any
 
 import hiredis
@@ -12,6 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from earthgazer_core.operations.events.envelope import events_of
 
 _CHUNK = 128 * 1024
+_MUCH = 32 * 1024
 _MESSAGES = (b"pmessage", b"message")
 
 
@@ -27,6 +30,8 @@ class RedisSubscription:
         self._link: Any = None
         self._reader = hiredis.Reader()
         self._exchange: str = app.conf.event_exchange
+        self._poll = select.poll()
+        self.is_behind = False
 
     def open(self, timeout_s: float = 5.0) -> None:
         """Connect and subscribe.
@@ -43,6 +48,7 @@ class RedisSubscription:
         self._link.connect()
         self._link.send_command("PSUBSCRIBE", *topics)
         self._socket.settimeout(timeout_s)
+        self._poll.register(self._socket, select.POLLIN)
 
     @property
     def _socket(self) -> socket.socket:
@@ -62,11 +68,16 @@ class RedisSubscription:
             redis.exceptions.ConnectionError, OSError: the connection is gone.
         """
         link = self._socket
+        # How long a read takes says nothing on a busy machine. TLS may hold what the socket no longer has.
+        held = link.pending() if isinstance(link, ssl.SSLSocket) else 0
+        self.is_behind = bool(held or self._poll.poll(0))
         link.settimeout(timeout_s)
         try:
             chunk = link.recv(_CHUNK)
         except TimeoutError:
             return None
+        # A broker that has more to say than we take writes much at a time, even where it is slow itself.
+        self.is_behind = self.is_behind or len(chunk) >= _MUCH
         if not chunk:
             raise RedisConnectionError("the broker closed the connection")
         reader = self._reader

@@ -28,6 +28,9 @@ LINK_ERRORS = (
 class Subscription(Protocol):
     """A subscription to the events of a fleet, for one thread."""
 
+    is_behind: bool
+    """Whether the last thing read had been waiting for us already, rather than we for it."""
+
     def open(self) -> None:
         """Connect and subscribe; raises one of :data:`LINK_ERRORS`."""
 

@@ -12,7 +12,7 @@ from earthgazer_core.errors import InvalidInputError, NotFoundError
 from earthgazer_core.operations.broker import Message, RedisBroker
 from earthgazer_core.operations.queues.layout import Layout
 from earthgazer_core.operations.queues.redis_mover import RedisMover
-from earthgazer_core.operations.queues.stored import Stored, digest_of
+from earthgazer_core.operations.queues.stored import Digests, Stored, digest_of
 from earthgazer_core.recorder.describe import Describer
 from earthgazer_core.recorder.message import Seal
 from earthgazer_core.recorder.redaction import Redactor
@@ -20,6 +20,7 @@ from earthgazer_core.settings import RecorderSettings
 
 PAGE = 500
 """Messages that are read at a time."""
+_MOST_AT_ONCE = 4_000
 MARKS = "earthgazer.paused"
 """Hash of queue → mark, under the transport's own key prefix."""
 _PRIORITIES = range(10)
@@ -123,7 +124,8 @@ class QueueBroker(RedisBroker):
             for step, size in layout.sizes(queue):
                 seen = min(skip, size)
                 while left is None or left > 0:
-                    page = PAGE if left is None else min(PAGE, left)
+                    # A list is walked from its end for each page: of a long one that is wanted whole, fewer.
+                    page = min(max(PAGE, size // 200), _MOST_AT_ONCE) if left is None else min(PAGE, left)
                     # Workers take from the right end.
                     raws = layout.client.lrange(layout.list_key(queue, step), -(seen + page), -(seen + 1))
                     if not raws:
@@ -158,7 +160,7 @@ class QueueBroker(RedisBroker):
             )
 
     def sweep(
-        self, queue: str, digests: Mapping[int, frozenset[str]], on_page: Callable[[Sequence[bytes]], None]
+        self, queue: str, digests: Mapping[int, Digests], on_page: Callable[[Sequence[bytes]], None]
     ) -> None:
         """Take away the messages with these digests by priority step; tell of each page once it is gone."""
         with self.opened() as layout:
@@ -185,7 +187,7 @@ class QueueBroker(RedisBroker):
             return bool(script(keys=[layout.key(MARKS)], args=[queue, before, after]))
 
 
-def _page(layout: Layout, script: Any, key: str, wanted: frozenset[str]) -> list[bytes]:
+def _page(layout: Layout, script: Any, key: str, wanted: Digests) -> list[bytes]:
     """Take away the next page that has wanted messages and return those, none at the end."""
     passed = 0
     while raws := layout.client.lrange(key, -(passed + PAGE), -(passed + 1)):

@@ -12,7 +12,7 @@ from earthgazer_core.operations.amqp.queue_broker import AmqpQueueBroker
 from earthgazer_core.operations.broker import Message
 from earthgazer_core.operations.brokers import AMQP, REDIS, Broker, kind_of, unread
 from earthgazer_core.operations.queues.broker import QueueBroker
-from earthgazer_core.operations.queues.stored import Stored
+from earthgazer_core.operations.queues.stored import Digests, Stored
 from earthgazer_core.recorder.describe import Describer
 from earthgazer_core.recorder.redaction import Redactor
 
@@ -94,7 +94,7 @@ class LeverBroker(Broker, Protocol):
         """Take these messages away; return of each whether it was still there."""
 
     def sweep(
-        self, queue: str, digests: Mapping[int, frozenset[str]], on_page: Callable[[Sequence[bytes]], None]
+        self, queue: str, digests: Mapping[int, Digests], on_page: Callable[[Sequence[bytes]], None]
     ) -> None:
         """Take away the messages with these digests by priority; tell of each page once it is gone."""
 

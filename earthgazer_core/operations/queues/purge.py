@@ -13,7 +13,7 @@ from earthgazer_core.operations.noted import noted
 from earthgazer_core.operations.queues.lever_broker import LeverBroker
 from earthgazer_core.operations.queues.message import WaitingMessage, headers_of, read_message
 from earthgazer_core.operations.queues.record import note_removed
-from earthgazer_core.operations.queues.stored import digest_of
+from earthgazer_core.operations.queues.stored import Digests, digest_of
 
 _MOST_NAMED = 100
 
@@ -32,7 +32,7 @@ class PurgePreview:
     """The next to run."""
     unacked: int | None
     """Messages of this queue that workers hold: a purge leaves them alone. None where nobody tells."""
-    digests: Mapping[int, frozenset[str]] = field(repr=False)
+    digests: Mapping[int, Digests] = field(repr=False)
     """The messages themselves, by priority step, as SHA-1 of their bytes."""
 
     @property
@@ -74,18 +74,16 @@ def preview_purge(broker: LeverBroker, queue: str, first: int = 10) -> PurgePrev
     """
     broker.require(queue)
     at = datetime.now(UTC)
-    digests: dict[int, set[str]] = {}
+    digests: dict[int, Digests] = {}
     sizes: Counter[int] = Counter()
     shown: list[WaitingMessage] = []
     for one in broker.waiting(queue):
         sizes[one.priority] += 1
-        digests.setdefault(one.priority, set()).add(digest_of(one.raw))
+        digests.setdefault(one.priority, Digests()).add(digest_of(one.raw))
         if len(shown) < first:
             shown.append(read_message(broker, one))
-    return PurgePreview(
-        queue, at, broker.ranked(sizes), tuple(shown), _unacked(broker, queue),
-        {priority: frozenset(found) for priority, found in digests.items()},
-    )  # fmt: skip
+    unacked = _unacked(broker, queue)
+    return PurgePreview(queue, at, broker.ranked(sizes), tuple(shown), unacked, digests)
 
 
 def purge(

@@ -20,6 +20,36 @@ class Stored:
     """0 is the next to run of its queue."""
 
 
+class Digests:
+    """What tells many messages from all others, in twenty bytes each: queues may hold millions."""
+
+    _SIZE = 20
+
+    def __init__(self) -> None:
+        self._buckets: dict[bytes, bytearray] = {}
+        """By their first two bytes."""
+
+    def add(self, digest: str) -> None:
+        """Add the digest of a message."""
+        raw = bytes.fromhex(digest)
+        bucket = self._buckets.get(raw[:2])
+        if bucket is None:
+            self._buckets[raw[:2]] = bytearray(raw)
+        else:
+            bucket += raw
+
+    def __contains__(self, digest: str) -> bool:
+        raw = bytes.fromhex(digest)
+        bucket = self._buckets.get(raw[:2], b"")
+        at = bucket.find(raw)
+        while at >= 0 and at % self._SIZE:
+            at = bucket.find(raw, at + 1)
+        return at >= 0
+
+    def __bool__(self) -> bool:
+        return bool(self._buckets)
+
+
 def digest_of(raw: bytes) -> str:
     """Return what tells a message from others."""
     # SHA-1 is what scripts in the broker can compute; it tells messages apart, it guards nothing.

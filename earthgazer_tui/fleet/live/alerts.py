@@ -28,6 +28,7 @@ def alerts_of(
     is_read_only: bool,
     unread_reason: str,
     late_entries: int = 0,
+    schema_note: str = "",
 ) -> Iterator[Alert]:
     """Yield what the snapshot's own parts tell; whoever shows them sorts them by severity."""
     if broker.state is ServiceState.DOWN:
@@ -40,6 +41,8 @@ def alerts_of(
             f"database down: {database.detail}",
             "live screens go on; history comes back by itself",
         )
+    elif schema_note:
+        yield Alert("warning", schema_note, "what needs the tables of another version says so")
     if broker.state is ServiceState.UP:
         yield from _of_queues(queues)
         yield from _of_workers(workers)
@@ -66,6 +69,13 @@ def alerts_of(
             "warning",
             f"{counters.events_shed} events came too fast to keep their details",
             "counts are whole",
+        )
+    if counters.event_gaps and broker.state is ServiceState.UP:
+        times = "once" if counters.event_gaps == 1 else f"{counters.event_gaps} times"
+        yield Alert(
+            "warning",
+            f"events were missed {times}: the link was lost or cut",
+            "counts since then are too low",
         )
 
 

@@ -106,6 +106,8 @@ class Observations:
     """By task id, of those that run."""
     overdue: tuple[Alert, ...] = ()
     """Alerts of freshness."""
+    schema_note: str = ""
+    """That the database is of another version, and what to do."""
     first_steps: str = ""
     """What to do on an empty catalogue."""
     local_names: Mapping[str, str] = field(default_factory=dict)

@@ -9,13 +9,16 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 
+from sqlalchemy.orm import Session
+
+from earthgazer_core.db import standing
 from earthgazer_core.operations.broker import BrokerSnapshot, is_key
 from earthgazer_core.operations.brokers import Broker
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.queues.rates import queue_rates
 from earthgazer_core.operations.workers import WorkerReport, enable_events, survey
 from earthgazer_tui.fleet.errors import FleetError
-from earthgazer_tui.fleet.live.badges import count
+from earthgazer_tui.fleet.live.badges import count, recorded_states
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.locations import list_freshness
 from earthgazer_tui.fleet.live.names import Names
@@ -36,10 +39,13 @@ FRESHNESS_EVERY_S = 20.0
 STACK_EVERY_S = 2.0
 PAUSES_EVERY_S = 1.0
 RATES_EVERY_S = 10.0
+SCHEMA_EVERY_S = 30.0
 SURVEY_TIMEOUT_S = 1.0
 _BACKOFF_S = (0.5, 5.0)
 _CALL_S = 12.0
 _WAITING_GRACE_S = 5.0
+_MOST_SETTLED = 500
+"""Tasks in doubt that the record is asked for at a time."""
 
 logger = logging.getLogger(__name__)
 
@@ -221,6 +227,9 @@ class Poller:
             for task_id in missing & self._missing.get(hostname, set()):
                 del worker.running[task_id]
             self._missing[hostname] = missing
+            for task in report.active:
+                started = task.started_at.timestamp() if task.started_at else 0.0
+                self._state.settle(task.task_id, "STARTED", started, hostname)
         self._seen.reports = {**self._seen.reports, hostname: ReportSeen(report, now)}
         self._on_change()
 
@@ -242,8 +251,16 @@ class Poller:
     async def _ask_database(self) -> None:
         with self._state.lock:
             running = [task_id for worker in self._state.workers.values() for task_id in worker.running]
+            unseen = self._state.unseen(_MOST_SETTLED)
         found = await self._runner.run(_CALL_S, self._reader.read, count, running[:500])
+        if unseen:
+            settled = await self._runner.run(_CALL_S, self._reader.read, recorded_states, unseen)
+            with self._state.lock:
+                for task_id, (state, at) in settled.items():
+                    self._state.settle(task_id, state, at.timestamp())
         seen = self._seen
+        if self._is_due("schema", SCHEMA_EVERY_S):
+            seen.schema_note = await self._runner.run(_CALL_S, self._reader.read, _schema_note)
         seen.badges = Badges(
             captures=found.captures, workflows=found.workflows, failed=found.failed, schedule=found.late
         )
@@ -291,3 +308,7 @@ class Poller:
             for process in status.processes
             if process.kind == "worker" and process.hostname is not None
         }
+
+
+def _schema_note(session: Session) -> str:
+    return standing.note(standing.revision_of(session.connection()))

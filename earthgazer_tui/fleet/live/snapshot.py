@@ -29,6 +29,8 @@ from earthgazer_tui.fleet.models import (
 
 RECENT = 50
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_GAP_SHOWN_S = 300.0
+"""How long it is told that events were missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class SnapshotBuilder:
             recent = self._recent()
             waiting_since = next(iter(state.waiting.values()), None)
             shed = state.shed + state.evicted
+            is_recent = state.gap_at is not None and now - state.gap_at < _GAP_SHOWN_S
+            gaps = state.gaps if is_recent else 0
             is_deaf = self._is_deaf()
         queues = self._queues(workers)
         counters = Counters(
@@ -100,13 +104,14 @@ class SnapshotBuilder:
             throughput=self._rates.throughput,
             events_per_s=round(self._rates.events_per_s, 1),
             events_shed=shed,
+            event_gaps=gaps,
             is_deaf=is_deaf,
         )
         alerts = [
             *alerts_of(
                 seen.broker.service, seen.database.service, queues, workers, counters,
                 is_read_only=self._origin.is_read_only, unread_reason=self._unread_reason(),
-                late_entries=seen.badges.schedule or 0,
+                late_entries=seen.badges.schedule or 0, schema_note=seen.schema_note,
             ),
             *seen.overdue,
         ]  # fmt: skip

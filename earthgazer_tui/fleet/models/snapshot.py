@@ -84,6 +84,8 @@ class Counters:
     """Events taken in."""
     events_shed: int = 0
     """Events whose details were shed because there were too many."""
+    event_gaps: int = 0
+    """Times that events were missed lately, since nobody listened; 0 once the last is long ago."""
     is_deaf: bool = False
     """Whether workers are seen but none sends task events."""
 

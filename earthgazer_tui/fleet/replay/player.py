@@ -151,7 +151,7 @@ class Player:
             with self._state.lock:
                 for at, heard in events:
                     # The recording's time is the store's clock: what is late then is late now.
-                    self._state.fold(heard, at)
+                    self._state.fold(heard, at, at)
 
     def _take(self, frame: Frame) -> None:
         seen = self._seen
