@@ -24,6 +24,8 @@ STARTED_S = 6.0
 """Until then everything is imported, and nothing worth collecting was made."""
 GARBAGE_THRESHOLDS = (20_000, 20, 20)
 """As for :func:`gc.set_threshold`: tasks come and go by the thousand, and hardly any is in a cycle."""
+GIVE_WAY_S = 0.0005
+"""As for :func:`sys.setswitchinterval`: a key passes three threads, and each would wait for a busy one."""
 NOTICE_S = 0.5
 """Closing that takes longer says what it waits for."""
 
@@ -113,6 +115,7 @@ def main(
         raise click.UsageError("the console needs a terminal; for scripts there is `earthgazer … --json`")
 
     gc.disable()
+    sys.setswitchinterval(GIVE_WAY_S)
 
     from earthgazer_tui.contexts import Contexts, Start
     from earthgazer_tui.fleet.errors import SettingsError

@@ -34,8 +34,10 @@ OPENING = "opening"
 """Mode in which another fleet is being opened."""
 WATCH_AGAIN_S = 1.0
 """Pause before a broken watch is begun anew."""
-LOAD_SCREENS_AFTER_S = 2.0
-"""Pause before screens that nobody asked for yet are imported, so that live data come first."""
+BUILD_SCREENS_AFTER_S = 2.0
+"""Pause before screens that nobody asked for yet are imported and built, so that live data come first."""
+BUILD_EVERY_S = 0.2
+"""Pause between two of them: a key waits for one screen at most."""
 
 
 class ConsoleApp(FramedApp[None], inherit_bindings=False):
@@ -82,6 +84,8 @@ class ConsoleApp(FramedApp[None], inherit_bindings=False):
         theme = theme_for(self.console.color_system)
         self.register_theme(theme)
         self.theme = theme.name
+        # Now, while there is no CSS: with other colours all of it is parsed anew.
+        self.stylesheet.set_variables(self.get_css_variables())
         self._place = place or Place("", make_fleet, is_read_only)
         self._first = self._wanted = self._place
         self._places = places
@@ -122,11 +126,19 @@ class ConsoleApp(FramedApp[None], inherit_bindings=False):
                 self._start.show_failure(self.failure)
             return
         await self._look_at(place, self._opening)
-        await asyncio.sleep(LOAD_SCREENS_AFTER_S)
+        await asyncio.sleep(BUILD_SCREENS_AFTER_S)
+        await self._build_screens()
+
+    async def _build_screens(self) -> None:
+        """Build the main screens that nobody has asked for yet, so that a key finds them ready."""
         # Not at the top: what comes after the first frame need not be imported before it.
         from earthgazer_tui.screens.modes import load_screens
 
         await asyncio.to_thread(load_screens)
+        for mode in self._main_modes:
+            if mode not in self._screen_stacks:
+                await asyncio.sleep(BUILD_EVERY_S)
+                await self.build_mode(mode)
 
     async def _look_at(self, place: Place, fleet: Fleet) -> None:
         """Show a fleet that is open; the one before is let go."""
@@ -271,6 +283,13 @@ class ConsoleApp(FramedApp[None], inherit_bindings=False):
             self.push_screen(SortDialog(event.table))
         else:
             self.notify("The order of these rows has a meaning.", timeout=3, markup=False)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Take an error that nobody caught; one on leaving, when widgets go one by one, changes nothing."""
+        if self._exit:
+            logger.warning("on leaving", exc_info=error)
+            return
+        super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
         """End with one line; Textual would print a traceback with the values of local variables."""

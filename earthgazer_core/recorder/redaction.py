@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -26,8 +25,7 @@ class Redactor:
         names = tuple(names)
         self.mask_text = masking.TextMask(names)
         """Hides in a text the values of such names."""
-        words = [re.escape(name.lower()) for name in names if name]
-        self._secret = re.compile("|".join(words), re.IGNORECASE) if words else None
+        self._secret = masking.Words(names)
         self._parameters: dict[str, tuple[str, ...]] = {}
 
     def parameters(self, task_name: str) -> tuple[str, ...]:
@@ -42,11 +40,11 @@ class Redactor:
 
     def is_secret(self, name: object) -> bool:
         """Whether a value of this name is to be hidden."""
-        return self._secret is not None and isinstance(name, str) and self._secret.search(name) is not None
+        return isinstance(name, str) and self._secret.are_in(name)
 
     def mentions_secret(self, text: str) -> bool:
         """Whether a serialised message holds a word of the list at all; a cheap first look."""
-        return self._secret is not None and self._secret.search(text) is not None
+        return self._secret.are_in(text)
 
     def hides_position(self, task_name: str, count: int) -> bool:
         """Whether one of the first ``count`` positional arguments of a task is to be hidden."""

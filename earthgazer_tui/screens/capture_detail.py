@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Mount
 from textual.types import CSSPathType
 from textual.widgets import Static
 
@@ -39,6 +42,8 @@ from earthgazer_tui.widgets.series_plot import SeriesPlot
 
 VIEWS = (("histogram", "Histogram"), ("series", "Series"), ("preview", "Preview"), ("facts", "Facts"))
 """(id, name) of the parts; a narrow terminal shows one of them, a wide one all."""
+FIRST_ANSWER_S = 0.06
+"""Longest that the first frame waits for the database: one frame with everything comes sooner than two."""
 
 
 class CaptureDetailScreen(FleetScreen):
@@ -65,9 +70,11 @@ class CaptureDetailScreen(FleetScreen):
         self._view = 0
         self._preview_kind = "ndvi"
         self._series_place = 0
+        self._first: asyncio.Task[CaptureDetail] | None = None
 
     def compose_body(self) -> ComposeResult:
-        """Make the title, the names of the views, and the four parts."""
+        """Make the title, the names of the views, and the four parts; meanwhile the database is asked."""
+        self._first = asyncio.create_task(self.session.fleet.capture(self.capture_id))
         yield Lines(id="title")
         yield Lines(id="views")
         with Container(id="parts"):
@@ -86,14 +93,28 @@ class CaptureDetailScreen(FleetScreen):
             with VerticalScroll(id="facts", classes="part"):
                 yield Static(id="facts-text", markup=False)
 
-    def on_mount(self) -> None:
-        """Show the first view."""
+    @on(Mount)
+    async def _show_first(self) -> None:
+        """Show the capture in the first frame if it is known so soon, else what it is called."""
         self._show_view()
         self.query_one("#title", Lines).show(Content.styled(f"Capture {self.capture_id}…", "$text-muted"))
+        if self._first is not None:
+            await asyncio.wait({self._first}, timeout=FIRST_ANSWER_S)
+            if self._first.done() and not self._first.cancelled() and self._first.exception() is None:
+                self._take(self._first.result())
+
+    async def on_unmount(self) -> None:
+        """Let go of a question that nobody waits for any more."""
+        if self._first is not None:
+            self._first.cancel()
+            await asyncio.gather(self._first, return_exceptions=True)
 
     async def refresh_data(self) -> None:
         """Ask for the capture and show it where anything changed."""
-        detail = await self.session.fleet.capture(self.capture_id)
+        first, self._first = self._first, None
+        self._take(await (first or self.session.fleet.capture(self.capture_id)))
+
+    def _take(self, detail: CaptureDetail) -> None:
         if self.detail is None and detail.statistics is None:
             self._view = [view for view, _ in VIEWS].index("facts")
             self._show_view()

@@ -41,7 +41,7 @@ class RunLine:
 
 def run_line(run: RunRow, now: datetime) -> RunLine:
     """Return a run as listed."""
-    elapsed_s = ((run.finished_at or now) - run.created_at).total_seconds()
+    elapsed_s = max(0.0, ((run.finished_at or now) - run.created_at).total_seconds())
     return RunLine(run, clock(run.created_at, now), span(elapsed_s), elapsed_s)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, ClassVar, Generic
 
 from textual.binding import Binding, BindingType
@@ -144,7 +145,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._key = key
         self._given: Sequence[Row] = ()
         self._rows: list[Row] = []
-        self._places: dict[Hashable, int] = {}
+        self._known_places: dict[Hashable, int] | None = None
         self._cursor = 0
         self._total: int | None = None
         self._is_cut = False
@@ -230,10 +231,11 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         screen_line = self._cursor - self.scroll_offset.y
         self._given = rows
         self._rows = self._order.sort(rows)
-        self._places = {self._key(row): place for place, row in enumerate(self._rows)}
-        self._marks.show(self._places.keys())
+        self._known_places = None
+        if self._marks:
+            self._marks.show(self._places.keys())
         is_at_top = is_tail and self._cursor == 0 and self.scroll_offset.y == 0
-        place = None if cursor_key is None or is_at_top else self._places.get(cursor_key)
+        place = None if before is None or is_at_top else self._place_of(before)
         self._cursor = min(self._cursor, max(0, len(self._rows) - 1)) if place is None else place
         self._was_shown = True
         self._fit_virtual_size()
@@ -346,6 +348,21 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         return strip
 
     @property
+    def _places(self) -> dict[Hashable, int]:
+        """Where each row is, by its key; worked out when somebody asks."""
+        if self._known_places is None:
+            self._known_places = dict(zip(map(self._key, self._rows), count()))
+        return self._known_places
+
+    def _place_of(self, row: Row) -> int | None:
+        """Return where the row with the key of this one is; None where there is none."""
+        # Sorting another way leaves the rows themselves: finding one takes a tenth of listing all keys.
+        for place, one in enumerate(self._rows):
+            if one is row:
+                return place
+        return self._places.get(self._key(row))
+
+    @property
     def _line_width(self) -> int:
         return self.size.width - self.scrollbar_gutter.width
 
@@ -382,7 +399,8 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         changed = [
             Region(0, y, width, 1)
             for y in range(self.size.height)
-            if self._painted.get(y) is None or self._line(y) != self._painted[y]
+            # Rendering a line at another width than before forgets what was painted.
+            if self._painted.get(y) is None or self._line(y) != self._painted.get(y)
         ]
         if changed:
             self.refresh(*changed)

@@ -17,6 +17,9 @@ class Marks:
     def __contains__(self, key: Hashable) -> bool:
         return key in self._keys
 
+    def __bool__(self) -> bool:
+        return self.is_all_matching or bool(self._keys)
+
     def show(self, keys: Collection[Hashable]) -> None:
         """Take note of which rows there are now: those gone lose their mark."""
         if self.is_all_matching:

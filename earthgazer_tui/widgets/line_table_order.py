@@ -40,7 +40,11 @@ class Order(Generic[Row]):
         """Return the rows in this order; those whose value isn't known come last, either way."""
         if self.column is None or self.column.sort_key is None:
             return list(rows)
-        value = self.column.sort_key
-        known = [row for row in rows if value(row) is not None]
-        known.sort(key=value, reverse=self.is_descending)
-        return known + [row for row in rows if value(row) is None]
+        # Asked once a row: of a hundred thousand rows it would otherwise take longer than the sorting.
+        values = list(map(self.column.sort_key, rows))
+        known = [place for place, value in enumerate(values) if value is not None]
+        known.sort(key=values.__getitem__, reverse=self.is_descending)
+        in_order = [rows[place] for place in known]
+        if len(known) < len(rows):
+            in_order += [row for row, value in zip(rows, values, strict=True) if value is None]
+        return in_order

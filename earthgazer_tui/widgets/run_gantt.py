@@ -99,7 +99,9 @@ def gantt_legend(detail: RunDetail, cells: int, now: datetime) -> Content:
     scale = scale_of(detail, cells, now)
     path = [step for step in detail.steps if step.is_critical]
     ran = sum(
-        ((step.finished_at or now) - step.started_at).total_seconds() for step in path if step.started_at
+        max(0.0, ((step.finished_at or now) - step.started_at).total_seconds())
+        for step in path
+        if step.started_at
     )
     return Content.assemble(
         (f"{WAITED} waited  {RAN} ran  ◆ critical path: ", "$text-muted"),

@@ -24,6 +24,10 @@ FILL_RATE = 20_000
 CURSOR = "›"
 MIDDLE = 15
 FIRST = "#000000"
+FILTER_LINES = range(2, 5)
+"""Where the filter is typed: below the header and its banner."""
+HEAD_LINES = 4
+"""Lines above a task's facts, whose counts change by themselves."""
 PAGE = 38
 """Rows that a key pages by on 40 lines."""
 ID = re.compile(r"\b[0-9a-f]{8}\b")
@@ -54,7 +58,7 @@ def keys(probe: Probe, rate: int, presses: int) -> Iterator[Figure]:
     yield from _figures(f"cursor, Tasks, {when}", _moved(probe, presses))
     probe.wait_for("words", keys="/")
     letters = "state:SUCCESS name:step_7 worker:cpu"
-    typed = [(letter, _holds(letters[: n + 1])) for n, letter in enumerate(letters[: max(8, presses // 2)])]
+    typed = [(letter, _typed(letters[: n + 1])) for n, letter in enumerate(letters[: max(8, presses // 2)])]
     yield from _figures(f"letter of a filter, {when}", _measured(probe, typed))
     probe.press("\x1b")
     time.sleep(1.0)
@@ -63,6 +67,17 @@ def keys(probe: Probe, rate: int, presses: int) -> Iterator[Figure]:
     yield from _figures(f"change of screens, {when}", took)
     probe.press("7")
     probe.wait_for(SCREENS["Tasks"][1])
+    yield from _figures(f"screen never shown before, {when}", _measured(probe, _unseen(rate)))
+    probe.press("7")
+    probe.wait_for(SCREENS["Tasks"][1])
+
+
+def _unseen(rate: int) -> Iterator[Press]:
+    """Yield keys to screens that were not looked at before, others at each rate."""
+    titles = ("Failed", "Workers", "Schedule", "Captures", "Workflows", "History")
+    at = 2 * RATES.index(rate)
+    for title in titles[at : at + 2]:
+        yield SCREENS[title][0], _holds(SCREENS[title][1])
 
 
 def big_argument(probe: Probe, url: str) -> Iterator[Figure]:
@@ -152,6 +167,11 @@ def _holds(text: str) -> Callable[[Glass], bool]:
     return lambda glass: text in glass.text()
 
 
+def _typed(text: str) -> Callable[[Glass], bool]:
+    # A blank at its end is one of the line's: only there do the blanks count.
+    return lambda glass: any(text in glass.line(y) for y in FILTER_LINES)
+
+
 def _lacks(text: str) -> Callable[[Glass], bool]:
     return lambda glass: text not in glass.text()
 
@@ -163,9 +183,11 @@ def _titled(text: str) -> Callable[[Glass], bool]:
 def _turns(probe: Probe) -> Iterator[Press]:
     """Yield keys that scroll a text to its end and back."""
     for k in range(10):
-        before = probe.text()
+        # The rest of the frame before is no answer to the next key.
+        probe.wait_quiet(0.2)
+        before = probe.text().splitlines()[HEAD_LINES:]
         yield ("\x1b[F", "\x1b[H")[k % 2], _differs(before)
 
 
-def _differs(before: str) -> Callable[[Glass], bool]:
-    return lambda glass: glass.text() != before
+def _differs(before: Sequence[str]) -> Callable[[Glass], bool]:
+    return lambda glass: glass.text().splitlines()[HEAD_LINES:] != before

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from earthgazer_tui.fleet.errors import NotFoundError
@@ -149,3 +150,32 @@ async def test_a_capture_that_is_gone_is_told_and_the_last_stays() -> None:
         fleet.errors["capture"] = NotFoundError("capture 7 is not there any more")
         await until_shown(pilot, "capture 7 is not there any more")
         assert "+0.6120" in shown(pilot)
+
+
+class _SlowFleet(ScriptedFleet):
+    """Answers for a capture only when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_answer = asyncio.Event()
+
+    async def capture(self, capture_id: int) -> CaptureDetail:
+        await self.may_answer.wait()
+        return await super().capture(capture_id)
+
+
+async def test_a_slow_database_keeps_nobody_from_the_screen_nor_from_leaving_it() -> None:
+    detail = make.a_capture_detail()
+    fleet = _SlowFleet()
+    fleet.capture_rows = [detail.row]
+    fleet.capture_details = {detail.row.capture_id: detail}
+    async with console(fleet) as pilot:
+        await press(pilot, "2")
+        await pilot.press("enter")
+        await until_shown(pilot, f"Capture {detail.row.capture_id}…")
+        await pilot.press("escape")
+        await until_shown(pilot, "Sensed UTC")
+        await pilot.press("enter")
+        await until_shown(pilot, f"Capture {detail.row.capture_id}…")
+        fleet.may_answer.set()
+        await until_shown(pilot, "+0.6120")

@@ -110,6 +110,18 @@ async def test_only_changed_visible_lines_are_repainted() -> None:
         assert [[region.y for region in regions] for regions in table.repainted] == [[4]]
 
 
+async def test_rows_shown_while_another_width_is_not_painted_yet_are_painted() -> None:
+    table = WatchedTable()
+    async with running(table) as pilot:
+        table.show_rows([Item(1, "one")])
+        await pilot.pause()
+        # As a change of size does that comes between the layout and its first paint.
+        table._painter.fit(table._line_width - 7)
+        table.show_rows([Item(1, "two")])
+        await pilot.pause()
+        assert "two" in shown(pilot)
+
+
 async def test_equal_rows_repaint_nothing() -> None:
     table = WatchedTable()
     async with running(table) as pilot:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     DateTime,
     Double,
     and_,
+    case,
     cast,
     extract,
     func,
@@ -78,13 +79,19 @@ def _columns(field: str, now: datetime) -> tuple[ColumnElement[Any], ...]:
     moment = literal(now, DateTime(timezone=True))
     if field == "runtime":
         elapsed = func.coalesce(row.finished_at, moment) - row.started_at
-        return (func.coalesce(row.runtime_s, cast(extract("epoch", elapsed), Double)),)
+        return (func.coalesce(row.runtime_s, _seconds(elapsed)),)
     if field == "wait":
         waited = func.coalesce(row.started_at, row.finished_at, moment) - row.sent_at
-        return (cast(extract("epoch", waited), Double),)
+        return (_seconds(waited),)
     if field in ("since", "before"):
         return (row.updated_at.expression,)
     return tuple(getattr(row, column).expression for column in FIELDS[field].columns)
+
+
+def _seconds(span: ColumnElement[Any]) -> ColumnElement[Any]:
+    seconds = cast(extract("epoch", span), Double)
+    # Two hosts' clocks may tell that something ended before it began. GREATEST would make NULL 0.
+    return case((seconds < 0.0, 0.0), else_=seconds)
 
 
 def _condition(

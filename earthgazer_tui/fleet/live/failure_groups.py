@@ -11,12 +11,11 @@ from sqlalchemy.orm import Session, defer
 from earthgazer_core.db.tables import TaskExecutionRow
 from earthgazer_core.operations import failures as core
 from earthgazer_core.operations.executions import execution_of
-from earthgazer_core.operations.filter import matcher
 from earthgazer_core.operations.fingerprint import Fingerprint, fingerprint
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.clock import moment
 from earthgazer_tui.fleet.live.events_state import EventsState
-from earthgazer_tui.fleet.live.filter_line import event_fields, read_filter
+from earthgazer_tui.fleet.live.filter_line import read_filter, told_matcher
 from earthgazer_tui.fleet.live.observations import Observations
 from earthgazer_tui.fleet.live.records import TaskRecord
 from earthgazer_tui.fleet.live.snapshot import split_error, task_row
@@ -38,10 +37,10 @@ def list_groups(session: Session, text: str = "", limit: int = 200) -> FailureGr
 
 def groups_by_events(state: EventsState, text: str = "", limit: int = 200) -> FailureGroups:
     """Return the failures that events told of since we look, by kind."""
-    matches = matcher(read_filter(text))
+    matches = told_matcher(read_filter(text))
     with state.lock:
         tasks = [*state.tasks.values(), *state.failures.values()]
-        failed = [task for task in tasks if task.state == "FAILURE" and matches(event_fields(task))]
+        failed = [task for task in tasks if task.state == "FAILURE" and matches(task)]
         gathered: dict[Fingerprint, list[TaskRecord]] = {}
         for task in sorted(failed, key=lambda task: task.at, reverse=True):
             kind, message = split_error(task.error)

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 TERMINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED", "REJECTED"})
 """States that a task leaves only if it is published again."""
+UNSEEN = "UNSEEN"
+"""State of a task of which nothing was heard since an outage, in which it may have gone on or ended."""
 KEPT_LONGER = frozenset({"FAILURE", "REVOKED", "REJECTED"})
 """States that somebody will ask about."""
 
 
 class TaskRecord:
-    """One task as its events tell; times are seconds since the epoch on the sender's clock."""
+    """One task as its events tell; times are seconds since the epoch on our clock."""
 
     __slots__ = (
         "args",

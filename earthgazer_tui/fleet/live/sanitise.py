@@ -25,6 +25,8 @@ _ESCAPED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u034f") | {
     chr(point) for point in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
 }
+_NOT_PLAIN = {True: re.compile(r"[^ -~\n]+"), False: re.compile(r"[^ -~]+")}
+"""By whether line ends are kept."""
 _USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#]*@")
 # A password with an unescaped slash or '?' is no valid URL, yet people configure it; these schemes
 # have no '@' in their paths.
@@ -79,24 +81,29 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _escape(text: str, *, keep_newlines: bool) -> str:
+    # Letter by letter only where it isn't plain: a long text would hold up everything else.
+    return _NOT_PLAIN[keep_newlines].sub(
+        lambda found: _escape_run(
+            found[0], is_line_start=found.start() == 0 or text[found.start() - 1] == "\n"
+        ),
+        text,
+    )
+
+
+def _escape_run(run: str, *, is_line_start: bool) -> str:
+    """Return characters that follow each other, none of them plain, as harmless text."""
     out: list[str] = []
     marks = 0
-    for character in text:
-        if " " <= character <= "~":
-            marks = 0
-            out.append(character)
-            continue
+    for character in run:
         category = unicodedata.category(character)
         if category in ("Mn", "Me"):
             marks += 1
             # A mark with nothing before it would land on whatever the terminal drew there.
-            too_many = marks > _MAX_MARKS or not out or out[-1] == "\n"
+            too_many = marks > _MAX_MARKS or (is_line_start and not out)
             out.append(_code(character) if too_many or character in _INVISIBLE else character)
             continue
         marks = 0
-        if character == "\n" and keep_newlines:
-            out.append(character)
-        elif category == "Zs":
+        if category == "Zs":
             out.append(" ")
         elif category in _ESCAPED_CATEGORIES or character in _INVISIBLE:
             out.append(_NAMED.get(character) or _code(character))

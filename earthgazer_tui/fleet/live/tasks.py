@@ -11,13 +11,12 @@ from sqlalchemy.orm import Session
 from earthgazer_core.errors import NotFoundError as CoreNotFoundError
 from earthgazer_core.operations.executions import Execution, ExecutionDetail, show_execution
 from earthgazer_core.operations.executions import StateChange as RecordedChange
-from earthgazer_core.operations.filter import matcher
 from earthgazer_core.operations.search import search_executions
 from earthgazer_tui.fleet.errors import NotFoundError
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.clock import moment
 from earthgazer_tui.fleet.live.events_state import EventsState
-from earthgazer_tui.fleet.live.filter_line import event_fields, read_filter
+from earthgazer_tui.fleet.live.filter_line import read_filter, told_matcher
 from earthgazer_tui.fleet.live.observations import Observations
 from earthgazer_tui.fleet.live.records import KEPT_LONGER, TaskRecord
 from earthgazer_tui.fleet.live.snapshot import task_row
@@ -45,11 +44,11 @@ def failed_by_events(
     state: EventsState, seen: Observations, text: str = "", limit: int = 500
 ) -> tuple[TaskRow, ...]:
     """Return the failures that events told of since we look, newest first."""
-    matches = matcher(read_filter(text))
+    matches = told_matcher(read_filter(text))
     with state.lock:
         tasks = [task for task in state.tasks.values() if task.state in KEPT_LONGER]
         tasks += state.failures.values()
-        rows = [task_row(task, seen) for task in tasks if matches(event_fields(task))]
+        rows = [task_row(task, seen) for task in tasks if matches(task)]
     return tuple(sorted(rows, key=lambda row: row.at, reverse=True)[:limit])
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earthgazer_core.recorder.masking import TextMask
+from earthgazer_core.recorder.masking import TextMask, Words
 
 mask = TextMask(["password", "token"])
 
@@ -61,3 +61,12 @@ def test_a_secret_is_never_left_whatever_stands_around_it(
 @given(st.text())
 def test_any_text_is_taken(text: str) -> None:
     assert isinstance(mask(text), str)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_there"),
+    [("API_TOKEN=1", True), ("tok en", False), ("", False), ("é PassWord", True), ("é pa\u017fsword", True)],
+)
+def test_words_are_found_whatever_their_case(text: str, is_there: bool) -> None:
+    assert Words(["Password", "token", ""]).are_in(text) is is_there
+    assert not Words([]).are_in(text)
