@@ -106,13 +106,15 @@ class Contexts:
         """Import what is heavy, and make a fleet; runs in a thread once the first frame is painted."""
         from earthgazer_core.errors import InvalidInputError
         from earthgazer_core.settings import load_settings
-        from earthgazer_tui.fleet.live.fleet import LiveFleet
-        from earthgazer_tui.fleet.replay.fleet import ReplayFleet
 
         try:
             load_settings()
             if context is None and self._start.recording is not None:
+                from earthgazer_tui.fleet.replay.fleet import ReplayFleet
+
                 return ReplayFleet(self._start.recording, self._options(context))
+            from earthgazer_tui.fleet.live.fleet import LiveFleet
+
             return LiveFleet(self._options(context))
         except InvalidInputError as error:
             raise SettingsError(str(error)) from None

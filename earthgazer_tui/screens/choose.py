@@ -10,13 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from earthgazer_tui.commands.question import Option
+from earthgazer_tui.screens.steady import SteadyDialog
 
 
-class Choose(ModalScreen[str | None]):
+class Choose(SteadyDialog[str | None]):
     """Asks; dismisses with the value of the option chosen, or None at escape."""
 
     CSS_PATH = "dialog.tcss"

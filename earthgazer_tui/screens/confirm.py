@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from earthgazer_tui.commands.question import Question
+from earthgazer_tui.screens.steady import SteadyDialog
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(SteadyDialog[bool]):
     """Asks; dismisses with the answer. Escape is no."""
 
     CSS_PATH = "dialog.tcss"

@@ -10,16 +10,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from earthgazer_tui.screens.steady import SteadyDialog
 from earthgazer_tui.state.place import Place
 
 NAME_CELLS = 16
 
 
-class ContextDialog(ModalScreen[Place | None]):
+class ContextDialog(SteadyDialog[Place | None]):
     """Lists the fleets; dismisses with the one chosen, or None."""
 
     CSS_PATH = "dialog.tcss"

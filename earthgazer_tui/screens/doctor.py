@@ -118,11 +118,13 @@ class DoctorScreen(MendingScreen):
         return "\n".join(line.finding.fix for line in self._findings.chosen)
 
     def _show_progress(self, progress: CheckProgress) -> None:
-        self.query_one("#progress", Lines).show(
-            Content.assemble(
-                (f"… {progress.done}/{progress.total}", "bold $warning"), f"  {progress.question}"
+        # It may be told after the screen has gone.
+        for lines in self.query("#progress").results(Lines):
+            lines.show(
+                Content.assemble(
+                    (f"… {progress.done}/{progress.total}", "bold $warning"), f"  {progress.question}"
+                )
             )
-        )
 
     def _show_diagnosis(self, diagnosis: Diagnosis) -> None:
         self.query_one("#progress", Lines).show(summary(diagnosis, datetime.now(UTC), self._again_key))

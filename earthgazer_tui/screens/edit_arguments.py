@@ -10,13 +10,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Paste
-from textual.screen import ModalScreen
 from textual.types import CSSPathType
 from textual.widgets import ContentSwitcher, Static, TextArea
 
 from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.models import ArgumentsReview, EditableArguments
 from earthgazer_tui.fleet.protocol import Fleet
+from earthgazer_tui.screens.steady import SteadyDialog
 from earthgazer_tui.widgets.lines import Lines
 
 _EDITING, _JUDGING = "editor", "changes"
@@ -35,7 +35,7 @@ class ArgumentsArea(TextArea):
         self.move_cursor(result.end_location)
 
 
-class EditArguments(ModalScreen[str | None]):
+class EditArguments(SteadyDialog[str | None]):
     """Dismisses with the text once its difference was accepted, or None."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["dialog.tcss", "edit_arguments.tcss"]

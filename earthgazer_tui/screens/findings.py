@@ -9,14 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from earthgazer_tui.fleet.models import Finding
+from earthgazer_tui.screens.steady import SteadyDialog
 from earthgazer_tui.widgets.finding_facts import finding_facts
 
 
-class Findings(ModalScreen[bool]):
+class Findings(SteadyDialog[bool]):
     """Lists findings in full, the worst first; says so where there are none. Returns whether to mend them."""
 
     CSS_PATH = "dialog.tcss"

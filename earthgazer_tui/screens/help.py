@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from earthgazer_tui.commands.command import Command
@@ -18,6 +17,7 @@ from earthgazer_tui.commands.common import COMMON, MODES
 from earthgazer_tui.commands.line import names_of
 from earthgazer_tui.key_names import key_name
 from earthgazer_tui.screens.commanding import CommandingScreen
+from earthgazer_tui.screens.steady import SteadyDialog
 from earthgazer_tui.state.config_directory import config_directory
 from earthgazer_tui.state.keymap import FILE_NAME
 from earthgazer_tui.widgets.line_table import LineTable
@@ -29,7 +29,7 @@ FRAME_CELLS = 8
 """Border, padding and scrollbar."""
 
 
-class Help(ModalScreen[None]):
+class Help(SteadyDialog[None]):
     """Lists keys with what they do: the screen's own first."""
 
     CSS_PATH = "help.tcss"

@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from earthgazer_tui.commands.question import Prompt
+from earthgazer_tui.screens.steady import SteadyDialog
 
 
-class PromptDialog(ModalScreen[str | None]):
+class PromptDialog(SteadyDialog[str | None]):
     """Asks; dismisses with the text once it is accepted, or None at escape."""
 
     CSS_PATH = "dialog.tcss"

@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from earthgazer_tui.fleet.models import QuitChoice, WorkInProgress
+from earthgazer_tui.screens.steady import SteadyDialog
 from earthgazer_tui.wording import counted
 
 CHOICES = (
@@ -21,7 +21,7 @@ CHOICES = (
 )
 
 
-class QuitDialog(ModalScreen[QuitChoice | None]):
+class QuitDialog(SteadyDialog[QuitChoice | None]):
     """Asks; dismisses with the choice, or None to stay."""
 
     CSS_PATH = "dialog.tcss"

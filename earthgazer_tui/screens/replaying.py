@@ -6,13 +6,13 @@ from collections.abc import Coroutine
 from datetime import timedelta
 
 from textual import work
-from textual.screen import Screen
 
 from earthgazer_tui.fleet.errors import FleetError
+from earthgazer_tui.screens.steady import SteadyScreen
 from earthgazer_tui.state.session import Session
 
 
-class ReplayingScreen(Screen[None]):
+class ReplayingScreen(SteadyScreen[None]):
     """A screen whose fleet may be a recording."""
 
     session: Session

@@ -11,17 +11,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from earthgazer_tui.fleet.models import ActionResult, Reply
+from earthgazer_tui.screens.steady import SteadyDialog
 from earthgazer_tui.widgets.lines import Lines
 from earthgazer_tui.wording import counted, span
 
 _TICK_S = 1.0
 
 
-class Replies(ModalScreen[None]):
+class Replies(SteadyDialog[None]):
     """Lists the workers' own words: live while they answer, worst first where they have."""
 
     CSS_PATH = "dialog.tcss"

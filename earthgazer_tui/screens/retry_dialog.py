@@ -10,12 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.types import CSSPathType
 from textual.widgets import Input, Static
 
 from earthgazer_tui.commands.question import RetryAnswer, RetryQuestion
 from earthgazer_tui.commands.retry import rate_complaint
+from earthgazer_tui.screens.steady import SteadyDialog
 from earthgazer_tui.widgets.lines import Lines
 
 RATE_CHARACTERS = "0-9./smh "
@@ -39,7 +39,7 @@ class RateInput(Input):
             await self.run_action(f"screen.{action}")
 
 
-class RetryDialog(ModalScreen[RetryAnswer | None]):
+class RetryDialog(SteadyDialog[RetryAnswer | None]):
     """Asks; dismisses with how it is wanted, or None at escape.
 
     Digits are typed into the rate wherever the focus is, so no letter of a rate is a key.

@@ -9,13 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.types import CSSPathType
 from textual.widgets import Static
 
 from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.models import ActionResult, RetryOrder, RetryProgress
 from earthgazer_tui.fleet.protocol import Fleet
+from earthgazer_tui.screens.steady import SteadyDialog
 from earthgazer_tui.screens.waiting import first_of
 from earthgazer_tui.state.under_way import BulkRetry, UnderWay
 from earthgazer_tui.widgets.lines import Lines
@@ -26,7 +27,7 @@ _SOON_S = 0.3
 """A retry that is over by then needs no dialog."""
 
 
-class RetryProgressDialog(ModalScreen[None]):
+class RetryProgressDialog(SteadyDialog[None]):
     """Shows a retry of many tasks; x stops it, escape lets it go on out of sight."""
 
     CSS_PATH: ClassVar[CSSPathType | None] = ["dialog.tcss", "retry_dialog.tcss"]

@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from earthgazer_tui.screens.steady import SteadyDialog
 from earthgazer_tui.widgets.column import Column
 from earthgazer_tui.widgets.line_table import LineTable
 
@@ -38,7 +38,7 @@ COLUMNS: tuple[Column[Choice], ...] = (
 )
 
 
-class SortDialog(ModalScreen[None]):
+class SortDialog(SteadyDialog[None]):
     """Sorts a table by the column chosen; the one it is sorted by already is turned round."""
 
     CSS_PATH = "sort.tcss"

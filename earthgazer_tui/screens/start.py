@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from earthgazer_tui.fleet.models import StartStep, StepState
+from earthgazer_tui.screens.steady import SteadyScreen
 
 SIGNS = {
     StepState.STARTING: ("…", "$warning"),
@@ -21,7 +21,7 @@ SIGNS = {
 NAME_CELLS = 16
 
 
-class StartScreen(Screen[None]):
+class StartScreen(SteadyScreen[None]):
     """Lists the steps of the start with how far each has come, and why it failed if it did."""
 
     CSS_PATH = "start.tcss"

@@ -72,3 +72,12 @@ def count(session: Session, running: Sequence[str]) -> Counts:
     }
     silent = frozenset(row.task_id for row in rows if row.state in _SILENT)
     return Counts(captures, workflows, failed or 0, late or 0, oldest, progress, silent, is_empty)
+
+
+def recorded_states(session: Session, task_ids: Sequence[str]) -> dict[str, tuple[str, datetime]]:
+    """Return (state, since when) of those of these tasks that are on the record, by id."""
+    table = TaskExecutionRow
+    rows = session.execute(
+        select(table.task_id, table.state, table.updated_at).where(table.task_id.in_(task_ids))
+    )
+    return {row.task_id: (row.state, row.updated_at) for row in rows}

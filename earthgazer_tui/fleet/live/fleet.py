@@ -99,6 +99,7 @@ class LiveFleet(
             await self._runner.run(self._stack_end.patience_s(choice), self._stack_end.let_go, choice)
         # Not before everything went well: whoever lost patience half-way closes once more.
         self._runner.close()
+        await self._runner.last_calls()
         self._is_closed = True
 
     def watch(self) -> AsyncIterator[Snapshot]:

@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from earthgazer_core.db.patience import patience
 from earthgazer_core.db.session import Database
 from earthgazer_tui.fleet.errors import UnavailableError
 
@@ -16,13 +17,26 @@ T = TypeVar("T")
 
 STATEMENT_TIMEOUT_S = 5.0
 """A statement that takes longer is ended by the server."""
+PATIENCE_S = STATEMENT_TIMEOUT_S + 1.0
+"""An answer that takes longer will not come."""
 
 
 class Reader:
     """Runs queries; blocks, so it is used from the runner's threads alone."""
 
-    def __init__(self, database: Database | None) -> None:
+    def __init__(self, database: Database | None, patience_s: float = PATIENCE_S) -> None:
+        """Take what is needed; nothing is connected yet.
+
+        Args:
+            database: The database; None where there is none.
+            patience_s: Longest wait for one answer.
+        """
         self.database = database
+        self._patience_s = patience_s
+
+    def with_patience(self, patience_s: float) -> Reader:
+        """Return a reader for queries that set themselves another time limit."""
+        return Reader(self.database, patience_s)
 
     def read(self, query: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what ``query`` makes of a session.
@@ -33,7 +47,7 @@ class Reader:
         """
         if self.database is None:
             raise UnavailableError("no database is configured: history and imagery are not known")
-        with self.database.session() as session:
+        with patience(self._patience_s), self.database.session() as session:
             session.execute(text("SET TRANSACTION READ ONLY"))
             session.execute(text(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_S * 1000:.0f}"))
             return query(session, *args, **kwargs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -18,13 +17,15 @@ from earthgazer_core import errors as core
 from earthgazer_core.db.session import is_unavailable
 from earthgazer_tui.fleet.errors import FleetError, NotFoundError, RefusedError, UnavailableError
 from earthgazer_tui.fleet.live import sanitise
+from earthgazer_tui.fleet.live.thread_pool import ThreadPool
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+LAST_CALLS_S = 2.0
+"""Longest wait on closing for calls that run: one to a silent service may take many times as long."""
+
 _MESSAGE_LIMIT = 400
-_OTHER_SCHEMA = ("42P01", "3F000", "42703")
-"""Postgres' codes for a table, a schema and a column that are not there."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Runner:
     """A bounded pool of threads; every call ends within its time limit as far as its caller can see."""
 
     def __init__(self, threads: int = 8, *, name: str = "fleet") -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._pool = ThreadPool(threads, name)
 
     async def run(self, timeout_s: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what ``function`` returns, run in a thread.
@@ -43,8 +44,7 @@ class Runner:
         Raises:
             FleetError: whatever went wrong, in one line for people.
         """
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._pool, partial(function, *args, **kwargs))
+        future = asyncio.wrap_future(self._pool.submit(partial(function, *args, **kwargs)))
         try:
             # Not wait_for: in Python 3.11 it can swallow a cancellation.
             async with asyncio.timeout(timeout_s):
@@ -56,8 +56,12 @@ class Runner:
             raise translate(error) from error
 
     def close(self) -> None:
-        """Take no more calls; those that run are not waited for."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Take no more calls."""
+        self._pool.close()
+
+    async def last_calls(self) -> None:
+        """Give those that run a moment to end."""
+        await asyncio.to_thread(self._pool.wait, LAST_CALLS_S)
 
 
 def translate(error: Exception) -> FleetError:
@@ -81,10 +85,6 @@ def translate(error: Exception) -> FleetError:
         case sqlalchemy.exc.DBAPIError():
             if is_unavailable(error):
                 return UnavailableError(f"database unavailable: {message}")
-            if getattr(error.orig, "pgcode", None) in _OTHER_SCHEMA:
-                return RefusedError(
-                    f"its tables are not ours of today: run `earthgazer db upgrade` ({message})"
-                )
             return FleetError(f"the database refuses: {message}")
         case sqlalchemy.exc.TimeoutError():
             return UnavailableError("database busy: all connections are in use")

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from earthgazer_core.celery_app import make_app
+from earthgazer_core.db.patience import limit_silence
 from earthgazer_core.db.session import Database, make_engine
 from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.operations.broker import RedisBroker
@@ -218,6 +219,8 @@ def _own_app(settings: EarthGazerSettings) -> Celery:
     leave_results_unheard(app)
     if speaks_redis(str(app.conf.broker_url)):
         app.conf.broker_transport_options = {**app.conf.broker_transport_options, **SOCKET_OPTIONS}
+        # An answer that was lost says nothing of the message: sent again it might run twice.
+        app.conf.task_publish_retry = False
     return app
 
 
@@ -228,7 +231,9 @@ def _speaks_amqp(broker_url: str) -> bool:
 def _database(settings: EarthGazerSettings) -> Database | None:
     if not settings.database.is_configured:
         return None
-    return Database(make_engine(settings.database, pool_size=4))
+    engine = make_engine(settings.database, pool_size=4)
+    limit_silence(engine)
+    return Database(engine)
 
 
 def _broker_label(settings: EarthGazerSettings) -> str:

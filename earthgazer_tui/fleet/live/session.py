@@ -69,7 +69,9 @@ class LiveSession:
         builder = SnapshotBuilder(
             origin, self.state, self.seen, self._names, self._unread_reason, self._clock()
         )
-        self.feed = Feed(builder, runner, options.refresh_hz)
+        # A thread of its own: what is out has to be shown while all others wait for it.
+        self._builders = Runner(1, name="snapshots")
+        self.feed = Feed(builder, self._builders, options.refresh_hz)
         self._poller = Poller(
             services, self.state, self._names, self.seen, runner, self.feed.note_change,
             is_read_only=options.read_only,
@@ -110,6 +112,7 @@ class LiveSession:
         if self._remembering is not None:
             self._remembering.cancel()
         await self.feed.stop()
+        self._builders.close()
         await self._poller.stop()
         with suppress(FleetError):
             await self._runner.run(_RELEASE_S, self._let_go)
@@ -181,9 +184,9 @@ class LiveSession:
         # What a doctor knows takes a tenth of a second to import, and is seldom asked for.
         from earthgazer_tui.fleet.live.doctor import Doctor, Remedies
 
-        if self._remedies is None:
-            self._remedies = Remedies()
         with self.state.lock:
+            if self._remedies is None:
+                self._remedies = Remedies()
             workers = [worker for worker in self.state.workers.values() if not worker.is_stopped]
             expected = tuple(self._known(worker.hostname for worker in workers))
             with_events = self._known(worker.hostname for worker in workers if worker.task_events)

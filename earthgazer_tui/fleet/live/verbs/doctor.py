@@ -19,14 +19,17 @@ class LiveDoctor(LiveVerbs):
         def on_check(progress: CheckProgress) -> None:
             loop.call_soon_threadsafe(report, progress)
 
-        diagnosis = await self._runner.run(COUNT_S, session.doctor().diagnose, on_check)
+        # The doctor is called in the thread: it is imported by its first call.
+        diagnosis = await self._runner.run(COUNT_S, lambda: session.doctor().diagnose(on_check))
         session.note_findings(len(diagnosis.findings))
         return diagnosis
 
     async def explain(self, task_id: str) -> Sequence[Finding]:
         """Return why a task is not done, the worst reason first; nothing for one that ended well."""
-        return await self._runner.run(COUNT_S, self._open_session().doctor().explain, task_id)
+        session = self._open_session()
+        return await self._runner.run(COUNT_S, lambda: session.doctor().explain(task_id))
 
     async def apply_remedies(self, numbers: Sequence[int]) -> ActionResult:
         """Do what these findings' remedies say; each is checked anew and may be refused."""
-        return await self._act(self._changing().doctor().apply, numbers)
+        session = self._changing()
+        return await self._act(lambda: session.doctor().apply(numbers))

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
+from earthgazer_core.operations.history import STATEMENT_TIMEOUT_S
 from earthgazer_tui.fleet.live import history
 from earthgazer_tui.fleet.live.verbs.base import COUNT_S, READ_S, LiveVerbs
 from earthgazer_tui.fleet.models import History, OperatorAction
+
+_PATIENCE_S = STATEMENT_TIMEOUT_S + 1.0
 
 
 class LiveHistory(LiveVerbs):
@@ -16,7 +19,7 @@ class LiveHistory(LiveVerbs):
 
     async def history(self, span: timedelta, by: str = "task", *, with_times: bool = False) -> History:
         """Return what ended within the span before now, counted by ``task`` or by ``queue``."""
-        reader = self._open_session().reader
+        reader = self._open_session().reader.with_patience(_PATIENCE_S)
         count = partial(reader.read, history.read_history, span, by, with_times)
         return await self._runner.run(COUNT_S, count)
 
