@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,18 +133,26 @@ class Mailbox:
         Raises:
             ServiceUnavailableError: the broker is away.
         """
-        awaited = set(expected or destination or ())
-        with self._lock, self._translated():
+        exchange = _Exchange(set(expected or destination or ()), timeout_s, on_answer)
+        unsent = deque(commands)
+        with self._lock, self._translated(exchange):
             for is_last_try in (False, True):
                 try:
                     self._open()
-                    return self._exchange(commands, destination, awaited, timeout_s, on_answer)
+                    while unsent:
+                        # Before it is sent, since an answer of the broker that is lost says nothing of what
+                        # became of it: a pool that is told to grow twice grows by two.
+                        command, arguments = unsent.popleft()
+                        ticket = exchange.note(command)
+                        self._send(ticket, command, arguments, destination, timeout_s)
+                    self._collect(exchange)
+                    break
                 except self._errors():
                     # A connection that was kept through a restart of the broker fails once.
                     self._drop()
                     if is_last_try:
                         raise
-        raise AssertionError("unreachable")
+        return exchange.answers
 
     def close(self) -> None:
         """Delete the list of replies and close the connection."""
@@ -159,51 +168,28 @@ class Mailbox:
                 return
             self._drop()
 
-    def _exchange(
-        self,
-        commands: Sequence[Command],
-        destination: Sequence[str] | None,
-        awaited: set[str],
-        timeout_s: float,
-        on_answer: OnAnswer | None,
-    ) -> dict[str, Answers]:
-        start = time.monotonic()
-        tickets = {
-            self._send(command, arguments, destination, timeout_s): command for command, arguments in commands
-        }
-        found: dict[str, dict[str, Answer]] = {command: {} for command, _ in commands}
-        while not (awaited and all(awaited <= found[command].keys() for command in found)):
-            left = start + timeout_s - time.monotonic()
-            if left <= 0:
-                break
+    def _collect(self, exchange: _Exchange) -> None:
+        while not exchange.is_over and (left_s := exchange.left_s) > 0:
             try:
-                self._connection.drain_events(timeout=left)
+                self._connection.drain_events(timeout=left_s)
             except TimeoutError:
                 break
             except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
                 # Kombu has taken it from the list by then, and could make no message of it.
                 logger.warning("an answer can't be read: %s", type(error).__name__)
-            for ticket, body in self._inbox:
-                command = tickets.get(ticket or "")
-                # An answer to an earlier question came too late for it, and is none to this.
-                if command is None or not isinstance(body, dict):
-                    continue
-                for worker, value in body.items():
-                    answer = Answer(worker, value, time.monotonic() - start)
-                    found[command][worker] = answer
-                    if on_answer is not None:
-                        on_answer(command, answer)
-            self._inbox.clear()
-        return {
-            command: Answers(tuple(by_worker.values()), tuple(sorted(awaited - by_worker.keys())))
-            for command, by_worker in found.items()
-        }
+            inbox, self._inbox[:] = list(self._inbox), []
+            for ticket, body in inbox:
+                exchange.hear(ticket, body)
 
     def _send(
-        self, command: str, arguments: Mapping[str, Any], destination: Sequence[str] | None, timeout_s: float
-    ) -> str:
+        self,
+        ticket: str,
+        command: str,
+        arguments: Mapping[str, Any],
+        destination: Sequence[str] | None,
+        timeout_s: float,
+    ) -> None:
         control: Any = self._app.control.mailbox  # type: ignore[attr-defined]
-        ticket = str(uuid.uuid4())
         message = {
             "method": command,
             "arguments": dict(arguments),
@@ -220,7 +206,6 @@ class Mailbox:
             headers={"clock": control.clock.forward(), "expires": time.time() + timeout_s},
             serializer="json",
         )
-        return ticket
 
     def _open(self) -> None:
         if self._connection is None:
@@ -270,9 +255,66 @@ class Mailbox:
         return (*connection.connection_errors, *connection.channel_errors, KombuError, OSError)
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, exchange: _Exchange) -> Iterator[None]:
         try:
             yield
         except self._errors() as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise ServiceUnavailableError(f"broker unavailable: {reason}") from error
+            doubt = "; workers may have been told nevertheless" if exchange.is_begun else ""
+            raise ServiceUnavailableError(f"broker unavailable: {reason}{doubt}") from error
+
+
+class _Exchange:
+    """What was asked at one time, and what was said to it."""
+
+    def __init__(self, awaited: set[str], timeout_s: float, on_answer: OnAnswer | None) -> None:
+        self._awaited = awaited
+        self._timeout_s = timeout_s
+        self._on_answer = on_answer
+        self._began = time.monotonic()
+        self._commands: dict[str, str] = {}
+        self._found: dict[str, dict[str, Answer]] = {}
+
+    def note(self, command: str) -> str:
+        """Return the ticket of a command that is about to be sent."""
+        if not self._commands:
+            self._began = time.monotonic()
+        ticket = str(uuid.uuid4())
+        self._commands[ticket] = command
+        self._found[command] = {}
+        return ticket
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything may have been sent."""
+        return bool(self._commands)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds for which answers are still waited for."""
+        return self._began + self._timeout_s - time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everybody who was expected to answer has answered everything."""
+        return bool(self._awaited) and all(self._awaited <= said.keys() for said in self._found.values())
+
+    def hear(self, ticket: str | None, body: Any) -> None:
+        """Take in a message."""
+        command = self._commands.get(ticket or "")
+        # An answer to an earlier question came too late for it, and is none to this.
+        if command is None or not isinstance(body, dict):
+            return
+        for worker, value in body.items():
+            answer = Answer(worker, value, time.monotonic() - self._began)
+            self._found[command][worker] = answer
+            if self._on_answer is not None:
+                self._on_answer(command, answer)
+
+    @property
+    def answers(self) -> dict[str, Answers]:
+        """All that was said, by command."""
+        return {
+            command: Answers(tuple(said.values()), tuple(sorted(self._awaited - said.keys())))
+            for command, said in self._found.items()
+        }

@@ -233,12 +233,15 @@ class WorkerControl:
         on_answer: OnAnswer | None,
     ) -> None:
         facts: dict[str, dict[str, Any]] = {}
+        judged: set[str] = set()
 
         def listen(question: str, answer: Answer) -> None:
             known = facts.setdefault(answer.worker, {})
             known[question] = answer.value if isinstance(answer.value, dict) else {}
-            if len(known) < len(_FACTS):
+            # Two workers of one name answer everything twice, and both hear what either is told.
+            if len(known) < len(_FACTS) or answer.worker in judged:
                 return
+            judged.add(answer.worker)
             reason = judge(answer.worker, known)
             if reason:
                 refused[answer.worker] = reason
