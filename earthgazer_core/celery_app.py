@@ -9,7 +9,7 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import celeryd_after_setup
+from celery.signals import celeryd_after_setup, celeryd_init
 from kombu import Exchange, Queue
 
 from earthgazer_core.errors import EarthGazerError, InvalidInputError
@@ -38,6 +38,17 @@ TASK_MODULES = (
 )
 """Where tasks are defined; a worker imports them, a publisher needs only their names."""
 
+_PATIENT = {
+    # about three minutes, for the next step of a chain: without it the task that ended would count as failed
+    "task_publish_retry_policy": {
+        "max_retries": 100, "interval_start": 0.0, "interval_step": 0.2, "interval_max": 2.0,
+    },
+    # for what a task tells of its state; its time limit bounds that
+    "result_backend_always_retry": True,
+    "result_backend_max_sleep_between_retries_ms": 1000,
+}  # fmt: skip
+"""Settings of workers alone."""
+
 _EXCHANGE = Exchange("earthgazer", type="direct")
 
 
@@ -49,6 +60,7 @@ class EarthGazerApp(Celery):
         self._settings = settings
         self.on_configure.connect(self._configure, weak=False)
         self.on_after_configure.connect(self._install_recorder, weak=False)
+        celeryd_init.connect(self._outlast_outages)
         celeryd_after_setup.connect(self._heed_pauses)
 
     @property
@@ -71,6 +83,11 @@ class EarthGazerApp(Celery):
         recorder.install(
             self, settings.recorder.model_copy(update={"spool_path": spool_path}), settings.database
         )
+
+    def _outlast_outages(self, instance: Any, **_signal: Any) -> None:
+        """Let a worker's tasks wait for a broker that is away; a command tells so at once instead."""
+        if instance.app is self:
+            self.conf.update(_PATIENT)
 
     def _heed_pauses(self, sender: str, instance: Any, **_signal: Any) -> None:
         if instance.app is not self:
@@ -124,6 +141,11 @@ def configuration(settings: EarthGazerSettings) -> dict[str, Any]:
     if celery.task_soft_time_limit_s >= celery.task_time_limit_s:
         raise InvalidInputError(
             "EARTHGAZER__CELERY__TASK_SOFT_TIME_LIMIT_S has to be below EARTHGAZER__CELERY__TASK_TIME_LIMIT_S"
+        )
+    if celery.visibility_timeout_s is not None and celery.visibility_timeout_s <= celery.task_time_limit_s:
+        raise InvalidInputError(
+            "EARTHGAZER__CELERY__VISIBILITY_TIMEOUT_S has to be above EARTHGAZER__CELERY__TASK_TIME_LIMIT_S,"
+            " or tasks that still run are given to other workers"
         )
     broker_url = celery.broker_url.get_secret_value()
     is_redis = broker_url.startswith(("redis", "sentinel"))
@@ -184,8 +206,8 @@ def configuration(settings: EarthGazerSettings) -> dict[str, Any]:
             },
             "sweep-work-files": {
                 "task": "earthgazer.maintenance.sweep_work_files",
-                "schedule": crontab(minute="23", hour="3"),
-                "options": {"expires": 3600},
+                "schedule": crontab(minute="23"),
+                "options": {"expires": 3000},
             },
             "prune-history": {
                 "task": "earthgazer.maintenance.prune_history",

@@ -89,7 +89,7 @@ class CelerySettings(_Group):
     task_soft_time_limit_s: int = Field(default=570, ge=1)
     """A task is asked to end after this many seconds."""
     visibility_timeout_s: int | None = Field(default=None, ge=1)
-    """An unacknowledged message goes to another worker after this; more than the hard limit, + 30 s if unset."""
+    """An unacknowledged message goes to another worker after this; above the hard limit, + 30 s if unset."""
     max_retries: int = Field(default=5, ge=0)
     """Automatic retries of a transient fault."""
     retry_backoff_s: float = Field(default=2.0, gt=0)

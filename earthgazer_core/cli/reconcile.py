@@ -37,7 +37,8 @@ def reconcile(
 ) -> None:
     """Publish again the recorded, unfinished tasks that no queue and no worker has.
 
-    Nothing is published while a worker doesn't answer, or where a result is known.
+    Nothing is published while a worker doesn't answer, or where a result is known: that is written down
+    then. The body of a chord whose members all succeeded is published where the chord's count was lost.
     """
     from earthgazer_core.operations.broker import RedisBroker
     from earthgazer_core.operations.mailbox import Mailbox
@@ -52,7 +53,9 @@ def reconcile(
             encryption_key=key.get_secret_value() if key else None,
         )  # fmt: skip
     lines = [f"{one.task_id}  {one.name}  {one.state} since {one.silent_since}" for one in done.lost]
+    lines += [f"{task_id}  ended, which was not on the record" for task_id in done.ended]
+    lines += [f"{task_id}  waited for a chord that is complete" for task_id in done.bodies]
     lines += [f"not {task_id}: {reason}" for task_id, reason in done.refused]
-    emit(asdict(done), as_json, [*lines, "only listed" if dry_run and done.lost else done.summary])
+    emit(asdict(done), as_json, [*lines, "only listed" if dry_run and not done.is_idle else done.summary])
     if done.refused:
         click_context.exit(FAILED)

@@ -1,26 +1,26 @@
-"""Bringing back messages that the record knows and the broker has lost."""
+"""Bringing record and broker together again: messages lost here, ends lost there, chords left waiting."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from celery import Celery
-from celery.states import READY_STATES
 from sqlalchemy import func, select
 
-from earthgazer_core.db.session import Database
+from earthgazer_core.db.session import Database, now
 from earthgazer_core.db.tables import TaskExecutionRow, TaskMessageRow
-from earthgazer_core.errors import RefusedError
+from earthgazer_core.errors import NotFoundError, RefusedError
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.broker import RedisBroker
-from earthgazer_core.operations.doctor.see_task import find_result_state
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.republish import publish
+from earthgazer_core.operations.retry import Retrier
+from earthgazer_core.operations.unrecorded_end import known_end, record_end
+from earthgazer_core.operations.waiting_bodies import waiting_bodies
 from earthgazer_core.recorder.message import Seal
-from earthgazer_core.recorder.reconcile import LostTask, missing, note_republished, unfinished
+from earthgazer_core.recorder.reconcile import LostTask, may_be_lost, missing, note_republished, unfinished
 
 _LOCK = 0x72636E63  # "rcnc": any number that all reconcilers share and nobody else uses
 _COMMANDS = ("active", "reserved", "scheduled")
@@ -36,13 +36,24 @@ class Reconciled:
     """Of those, the ones whose message is on its way again; empty on a dry run."""
     refused: tuple[tuple[str, str], ...]
     """(task, reason) of the others."""
+    ended: tuple[str, ...] = ()
+    """Tasks whose end only the result backend knew; on the record now, but for a dry run."""
+    bodies: tuple[str, ...] = ()
+    """Tasks that waited for a chord that was complete, and are published now, but for a dry run."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was found."""
+        return not (self.lost or self.ended or self.bodies or self.refused)
 
     @property
     def summary(self) -> str:
         """One line."""
-        if not self.lost:
+        if self.is_idle:
             return "nothing is lost"
         words = f"{len(self.lost)} lost, {len(self.republished)} published again"
+        words += f", {len(self.ended)} ended unrecorded" if self.ended else ""
+        words += f", {len(self.bodies)} bodies of chords" if self.bodies else ""
         return f"{words}, {len(self.refused)} not: {self.refused[0][1]}" if self.refused else words
 
 
@@ -62,6 +73,9 @@ def reconcile(
 ) -> Reconciled:
     """Publish again the recorded, unfinished messages that no queue and no worker has.
 
+    Of those that ended by what the result backend knows, the end is written down instead. Bodies of chords
+    whose header is complete are published where the chord's own count was lost.
+
     The record is read before and after looking around, so a task that ended or moved meanwhile is not
     taken for lost. What has a result is left alone: its record is only late.
 
@@ -73,8 +87,8 @@ def reconcile(
         expected: Workers that are known; each has to answer, or what it runs would look lost. Every other
             worker that hears commands has to answer as well.
         grace_s: Seconds of silence before a task can count as lost.
-        begun_grace_s: Likewise for tasks that a worker had begun; None leaves them alone. For idempotent
-            ones, and above the hard time limit.
+        begun_grace_s: Likewise for tasks that a worker had begun; None never publishes those again. For
+            idempotent ones, and above the hard time limit.
         dry_run: Only look.
         encryption_key: Fernet key of the recorder.
         timeout_s: Longest time to wait for workers.
@@ -85,20 +99,31 @@ def reconcile(
         ServiceUnavailableError: a server is away.
     """
     with reconciling(database):
-        lost = _lost(database, app, broker, mailbox, expected, grace_s, begun_grace_s, timeout_s)
-        if dry_run or not lost:
-            return Reconciled(lost, (), ())
-        republished, refused = [], []
+        nowhere = _nowhere(database, app, broker, mailbox, expected, grace_s, timeout_s)
+        ends = {task: end for task in nowhere if (end := known_end(app, task)) is not None}
+        with database.session() as session:
+            at, bodies = now(session), waiting_bodies(session, grace_s=grace_s)
+        lost = tuple(task for task in nowhere if task not in ends and may_be_lost(task, at, begun_grace_s))
+        if dry_run:
+            return Reconciled(lost, (), (), tuple(task.task_id for task in ends), bodies)
         seal = Seal(encryption_key)
+        ended = tuple(
+            task.task_id for task, end in ends.items() if record_end(database, app, seal, task, end)
+        )
+        republished, refused = [], []
         for task in lost:
             reason = _republish(database, app, seal, task)
             if reason:
                 refused.append((task.task_id, reason))
             else:
                 republished.append(task.task_id)
-        target = {"task_ids": republished}
-        audit.record(database, "tasks.reconcile", target, "done", {"refused": dict(refused)}, context)
-        return Reconciled(lost, tuple(republished), tuple(refused))
+        sent, unsent = _publish_bodies(Retrier(database, app, encryption_key=encryption_key), bodies)
+        done = Reconciled(lost, tuple(republished), (*refused, *unsent), ended, sent)
+        if lost or ended or sent:
+            target = {"task_ids": [*republished, *sent]}
+            detail = {"refused": dict(done.refused), "ended": list(ended)}
+            audit.record(database, "tasks.reconcile", target, "done", detail, context)
+        return done
 
 
 @contextmanager
@@ -114,25 +139,24 @@ def reconciling(database: Database) -> Iterator[None]:
         yield
 
 
-def _lost(
+def _nowhere(
     database: Database,
     app: Celery,
     broker: RedisBroker,
     mailbox: Mailbox,
     expected: Sequence[str],
     grace_s: float,
-    begun_grace_s: float | None,
     timeout_s: float,
 ) -> tuple[LostTask, ...]:
     with database.session() as session:
-        candidates = unfinished(session, grace_s=grace_s, begun_grace_s=begun_grace_s)
+        candidates = unfinished(session, grace_s=grace_s)
     queues = {task.queue for task in candidates if task.queue}
     # A message on its way from a queue to a worker, or back, while we look is seen by the second look.
     for _ in range(2):
         if candidates:
             candidates = missing(candidates, _on_workers(broker, mailbox, expected, timeout_s))
             candidates = missing(candidates, _in_broker(broker, queues))
-    return tuple(task for task in candidates if find_result_state(app, task.task_id) not in READY_STATES)
+    return candidates
 
 
 def _in_broker(broker: RedisBroker, queues: Collection[str]) -> set[str]:
@@ -177,5 +201,20 @@ def _republish(database: Database, app: Celery, seal: Seal, task: LostTask) -> s
             return str(error)
         content = (message.content_type, message.content_encoding, body)
         publish(app, message.headers, message.properties, content, row.queue)
-        note_republished(session, task.task_id, datetime.now(UTC))
+        note_republished(session, task.task_id)
     return ""
+
+
+def _publish_bodies(
+    retrier: Retrier, task_ids: Iterable[str]
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Publish bodies from what their chords' members gave; return which, and (task, reason) of the others."""
+    sent, unsent = [], []
+    for task_id in task_ids:
+        try:
+            retrier.retry(task_id)
+        except (RefusedError, NotFoundError) as error:
+            unsent.append((task_id, str(error)))
+        else:
+            sent.append(task_id)
+    return tuple(sent), tuple(unsent)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from earthgazer_core.db.tables import WorkflowRunRow
 from earthgazer_core.operations.run_steps import FUTURE, RUNNING, FoundStep
-from earthgazer_core.recorder.order import FAILED, SUCCEEDED
+from earthgazer_core.recorder.order import FAILED, REPLACED, SUCCEEDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,12 @@ def summarise(run: WorkflowRunRow, steps: Sequence[FoundStep]) -> RunSummary:
     """Return the summary of a run with these steps."""
     done = sum(step.state in SUCCEEDED for step in steps)
     failed = sum(step.state in FAILED and not step.is_blocked for step in steps)
-    # What would have taken the place of a replaced task will never come in a cancelled run.
-    live = RUNNING - {"REPLACED"} if run.cancelled_at is not None else RUNNING
-    running = sum(step.state in live for step in steps)
+    running = sum(step.state in RUNNING - {REPLACED} for step in steps)
     waiting = sum(step.state == "PENDING" for step in steps)
+    # What would have taken the place of a replaced task never comes in a cancelled run, nor after a failure
+    # that nothing goes on beside.
+    if run.cancelled_at is None and (running or waiting or not failed):
+        running += sum(step.state == REPLACED for step in steps)
     future = sum(step.state == FUTURE for step in steps)
     state = _state(run, done=done, failed=failed, running=running, waiting=waiting, future=future)
     executions = [step.execution for step in steps if step.execution is not None]

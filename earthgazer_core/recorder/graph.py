@@ -57,7 +57,8 @@ class Forecast:
         return ends
 
     def _body(self, signature: Mapping[str, Any], headers: Sequence[str], depth: int) -> Sequence[str]:
-        known = set(self.steps)
+        # A task that puts a chord in its place is known already: the chord's body has its id.
+        known = set(self.steps) - {task_id for task_id, _ in first_steps(signature)}
         ends = self._signature(signature, headers, depth + 1)
         for task_id, step in self.steps.items():
             if task_id not in known and set(headers) <= set(step["after"]):

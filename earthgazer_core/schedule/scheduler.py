@@ -16,7 +16,7 @@ from celery.beat import Scheduler
 from sqlalchemy.exc import DBAPIError
 
 from earthgazer_core.db.session import Database, make_engine
-from earthgazer_core.errors import InvalidInputError, ServiceUnavailableError
+from earthgazer_core.errors import ConflictError, InvalidInputError, ServiceUnavailableError
 from earthgazer_core.schedule import entries
 from earthgazer_core.schedule.outage import Outage
 from earthgazer_core.schedule.publishing import BrokerAwayError, Publisher, publishing
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 POLL_S = 1
 """Longest wait between two looks at the database: a change by an operator counts after that."""
 _SHORTEST_WAIT_S = 0.05
-_OLD_SCHEMA = ("3F000", "42P01", "42703")
-"""SQLSTATE of a schema, a table or a column that is not there."""
 logger = logging.getLogger(__name__)
 
 
@@ -74,14 +72,12 @@ class DatabaseScheduler(Scheduler):
         """Send what is due and return the seconds until the next look."""
         try:
             wait_s = self._look()
-        except (ServiceUnavailableError, InvalidInputError) as error:
+        except (ServiceUnavailableError, InvalidInputError, ConflictError) as error:
             self._database_outage.goes_on(error)
             return POLL_S
         except DBAPIError as error:
-            # A standby that takes no writes, a schema that is yet to be migrated: somebody is at work there.
-            is_old = getattr(error.orig, "pgcode", None) in _OLD_SCHEMA
-            hint = "; run `earthgazer db upgrade`" if is_old else ""
-            self._database_outage.goes_on(f"{str(error.orig).strip().splitlines()[0]}{hint}")
+            # A standby that takes no writes: somebody is at work there.
+            self._database_outage.goes_on(str(error.orig).strip().splitlines()[0])
             return POLL_S
         self._database_outage.is_over()
         return wait_s

@@ -16,6 +16,8 @@ from typing import Any
 
 from celery import Celery
 from celery.app.utils import find_app
+from kombu.exceptions import KombuError
+from redis import RedisError
 
 _ANSWER_S = 1.0
 _TRIES = 5
@@ -98,12 +100,17 @@ def main() -> int:
     options = parser.parse_args()
     app = find_app(options.app)
     for _ in range(_TRIES):
-        given = give_back(app, options.delivered_before, options.expect)
+        try:
+            given = give_back(app, options.delivered_before, options.expect)
+        except (RedisError, KombuError, OSError) as error:
+            # Who killed a worker may have killed the broker too: that is back in a moment.
+            print(f"the broker is away ({type(error).__name__})")  # noqa: T201
+            given = None
         if given is not None:
             print(f"gave back {len(given)} tasks")  # noqa: T201 - the answer to the supervisor
             return 0
         time.sleep(_ANSWER_S)
-    print("some worker doesn't answer: left to the visibility timeout")  # noqa: T201
+    print("broker or worker don't answer: left to the visibility timeout")  # noqa: T201
     return 1
 
 

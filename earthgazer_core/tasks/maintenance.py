@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
@@ -20,6 +18,7 @@ from earthgazer_core.operations.queues.pause import enforce
 from earthgazer_core.operations.reconcile import reconcile
 from earthgazer_core.operations.retention import prune
 from earthgazer_core.tasks.base import EarthGazerTask
+from earthgazer_core.tasks.work_directories import sweep
 
 logger = get_task_logger(__name__)
 
@@ -40,16 +39,11 @@ def sweep_work_files_task(self: EarthGazerTask, older_than_s: float | None = Non
     """Remove what killed tasks left in the work directory and return how many leftovers that were.
 
     Args:
-        older_than_s: Age that no running task can have reached; None means twice the hard time limit.
+        older_than_s: Age at which a leftover goes though nothing tells that its process has ended; None
+            means twice the hard time limit.
     """
     limit_s = 2 * self.settings.celery.task_time_limit_s if older_than_s is None else older_than_s
-    directory = self.resources.work_path
-    if not directory.is_dir():
-        return 0
-    old = [path for path in directory.iterdir() if path.stat().st_mtime < time.time() - limit_s]
-    for path in old:
-        shutil.rmtree(path, ignore_errors=True)
-    return len(old)
+    return sweep(self.resources.work_path, limit_s)
 
 
 @shared_task(bind=True, base=EarthGazerTask, name="earthgazer.maintenance.prune_history")
@@ -88,7 +82,7 @@ def reconcile_task(self: EarthGazerTask, grace_s: float = 120.0) -> ReconcileRes
             # A worker that works hard and answers late is no failure of this task; it comes again.
             logger.warning("nothing was reconciled: %s", error)
             return {"lost": 0, "republished": 0, "note": str(error)}
-    if done.lost:
+    if not done.is_idle:
         logger.warning("%s", done.summary)
     return {"lost": len(done.lost), "republished": len(done.republished), "note": ""}
 

@@ -6,15 +6,19 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 import redis
+from celery import chain, chord
 from sqlalchemy import text
 
 from earthgazer_core.errors import RefusedError
 from earthgazer_core.operations.broker import RedisBroker
+from earthgazer_core.operations.doctor.see_task import find_result_state
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.reconcile import Reconciled, reconcile, reconciling
+from earthgazer_core.operations.retry import Retrier
 from tests.core.recorder.fleet import ForeignFleet, eventually
 
 pytestmark = pytest.mark.fleet
@@ -110,15 +114,40 @@ def test_what_was_begun_comes_back_after_its_own_time_alone(
     fleet.until(task.id, "SUCCESS")
 
 
-def test_what_has_a_result_is_not_lost_though_its_record_is_late(
+def test_an_end_that_was_not_recorded_is_taken_from_the_result_backend(
     fleet: ForeignFleet, mailbox: Mailbox
 ) -> None:
+    """A process that is killed takes with it what it had to record of the last quarter of a second."""
     fleet.start_worker(concurrency=1)
-    task = fleet.app.tasks["steps.add"].delay(1)
-    fleet.until(task.id, "SUCCESS")
+    add, needs = fleet.app.tasks["steps.add"], fleet.app.tasks["steps.needs"]
+    chord([add.s(1)])(fleet.app.tasks["steps.total"].s())
+    failed = needs.delay(1, "never")
+    fleet.until(failed.id, "FAILURE")
+    ids = eventually(lambda: [row["task_id"] for row in fleet.rows(_ENDED)])
     with fleet.database.session() as session:
-        session.execute(text("UPDATE earthgazer.task_executions SET state = 'RECEIVED'"))
-    assert run(fleet, mailbox).lost == ()
+        session.execute(
+            text(
+                "UPDATE earthgazer.task_executions SET state = 'STARTED', finished_at = NULL,"
+                " result = NULL, error_type = NULL, state_order = state_order / 10 * 10 + 2"
+            )
+        )
+        session.execute(
+            text("DELETE FROM earthgazer.task_state_changes WHERE state in ('SUCCESS', 'FAILURE')")
+        )
+        session.execute(text("DELETE FROM earthgazer.chord_parts"))
+    assert run(fleet, mailbox, grace_s=600).ended == ()
+    assert sorted(run(fleet, mailbox, dry_run=True).ended) == sorted([*ids, failed.id])
+    done = run(fleet, mailbox)
+    assert (sorted(done.ended), done.lost) == (sorted([*ids, failed.id]), ())
+    for task_id in ids:
+        row = fleet.until(task_id, "SUCCESS")
+        assert (row["result"], row["finished_at"] is not None) == (1, True)
+        assert fleet.states(task_id)[-1] == "SUCCESS"
+    row = fleet.until(failed.id, "FAILURE")
+    assert (row["error_type"], row["error_message"]) == ("LookupError", "no never yet")
+    assert "LookupError" in row["traceback"]
+    assert len(fleet.rows("select 1 from earthgazer.chord_parts")) == 1
+    assert run(fleet, mailbox).is_idle
     assert fleet.runs_of("add") == 1
 
 
@@ -126,3 +155,61 @@ def test_two_do_not_reconcile_at_once(fleet: ForeignFleet, mailbox: Mailbox) -> 
     with reconciling(fleet.database), pytest.raises(RefusedError, match="somebody else reconciles"):
         run(fleet, mailbox)
     assert run(fleet, mailbox).lost == ()
+
+
+def test_a_failure_before_an_operators_retry_is_not_taken_for_its_end(
+    fleet: ForeignFleet, mailbox: Mailbox, redis_client: redis.Redis
+) -> None:
+    worker = fleet.start_worker(concurrency=1)
+    task = fleet.app.tasks["steps.needs"].delay(1, "go")
+    fleet.until(task.id, "FAILURE")
+    fleet.stop_worker(worker)
+    Retrier(fleet.database, fleet.app).retry(task.id)
+    redis_client.delete("steps")
+    assert find_result_state(fleet.app, task.id) == "FAILURE"
+    assert run(fleet, mailbox).republished == (task.id,)
+    fleet.raise_flag("go")
+    fleet.start_worker(concurrency=1)
+    assert fleet.until(task.id, "SUCCESS")["attempt"] == 2
+
+
+def test_a_chord_whose_count_was_lost_goes_on(
+    fleet: ForeignFleet, mailbox: Mailbox, redis_client: redis.Redis
+) -> None:
+    """Some members had ended before the broker was emptied, one ended after."""
+    fleet.start_worker()
+    add, wait, total = (fleet.app.tasks[f"steps.{name}"] for name in ("add", "wait", "total"))
+    body = chord([add.s(1), add.s(2, 3), chain(wait.si("go"), add.si(4))])(total.s())
+    members = eventually(
+        lambda: found if len(found := fleet.rows(_MEMBERS)) == 2 and _are(found, "SUCCESS") else None
+    )
+    eventually(lambda: fleet.journal()["wait go"])
+    redis_client.flushdb()
+    fleet.raise_flag("go")
+    eventually(lambda: fleet.rows(_LAST))
+    assert run(fleet, mailbox, grace_s=600).bodies == ()
+    assert fleet.row(body.id) is None
+    kept = fleet.app.backend.get_task_meta(members[0]["task_id"])
+    assert kept["status"] == "PENDING", "emptied"
+    assert run(fleet, mailbox, dry_run=True).bodies == (body.id,)
+    assert run(fleet, mailbox).bodies == (body.id,)
+    assert fleet.until(body.id, "SUCCESS")["result"] == 10
+    assert run(fleet, mailbox).bodies == ()
+    assert fleet.runs_of("total") == 1
+
+
+_ENDED = (
+    "select task_id from earthgazer.task_executions where state = 'SUCCESS'"
+    " and (select count(*) from earthgazer.task_executions where state = 'SUCCESS') = 2"
+)
+_MEMBERS = (
+    "select task_id, state from earthgazer.task_executions where group_id is not null and name = 'steps.add'"
+)
+_LAST = (
+    "select task_id from earthgazer.task_executions where name = 'steps.add' and args_repr like '%4%'"
+    " and state = 'SUCCESS'"
+)
+
+
+def _are(rows: list[dict[str, Any]], state: str) -> bool:
+    return all(row["state"] == state for row in rows)

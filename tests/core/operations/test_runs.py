@@ -12,15 +12,23 @@ from earthgazer_core.operations.filter import FilterError
 from earthgazer_core.operations.runs import list_runs, show_run
 
 
-@pytest.mark.parametrize(("is_cancelled", "state"), [(False, "running"), (True, "cancelled")])
-def test_a_replaced_step_keeps_a_run_going_unless_it_was_cancelled(
-    database: Database, is_cancelled: bool, state: str
+@pytest.mark.parametrize(
+    ("is_cancelled", "other", "state"),
+    [
+        (False, "SUCCESS", "running"),
+        (False, "STARTED", "running"),
+        (False, "FAILURE", "failed"),
+        (True, "REVOKED", "cancelled"),
+    ],
+)
+def test_a_replaced_step_keeps_a_run_going_unless_it_was_cancelled_or_nothing_goes_on_beside_a_failure(
+    database: Database, is_cancelled: bool, other: str, state: str
 ) -> None:
     now = datetime.now(UTC)
     with database.session() as session:
         session.add(WorkflowRunRow(run_id="r", name="w", cancelled_at=now if is_cancelled else None))
         session.flush()
-        for task_id, task_state in (("a", "SUCCESS"), ("b", "REPLACED"), ("c", "REVOKED")):
+        for task_id, task_state in (("a", "SUCCESS"), ("b", "REPLACED"), ("c", other)):
             session.add(
                 TaskExecutionRow(
                     task_id=task_id, name="t", state=task_state, run_id="r", sent_at=now, finished_at=now

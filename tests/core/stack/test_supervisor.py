@@ -217,6 +217,22 @@ def test_what_a_killed_worker_ran_is_given_back_and_runs_again_at_once(
     app.close()
 
 
+def test_what_a_killed_worker_ran_is_given_back_though_the_broker_died_with_it(
+    stack: StackUnderTest, tmp_path: Path
+) -> None:
+    client = stack.client(profiles="io")
+    client.ensure_running()
+    note = tmp_path / "note"
+    app = stack.app()
+    app.send_task("tiny.note", [str(note), 3.0])
+    eventually(note.exists, "the start of the task")
+    for name in ("io1", "valkey"):
+        stack.record().processes[name].send(signal.SIGKILL)
+    eventually(lambda: note.read_text() == "started\nstarted\ndone\n", "the second run", timeout_s=45)
+    stack.record()
+    app.close()
+
+
 def test_only_what_the_dead_worker_held_is_given_back(stack: StackUnderTest, tmp_path: Path) -> None:
     client = stack.client(profiles="io,io")
     client.ensure_running(workers=1)

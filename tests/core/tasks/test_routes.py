@@ -70,6 +70,12 @@ def test_a_message_is_not_given_to_a_second_worker_while_the_first_may_still_run
     assert app.conf.worker_prefetch_multiplier == 1
 
 
+def test_a_visibility_timeout_within_a_tasks_time_is_refused(settings: EarthGazerSettings) -> None:
+    celery = settings.celery.model_copy(update={"visibility_timeout_s": settings.celery.task_time_limit_s})
+    with pytest.raises(InvalidInputError, match="VISIBILITY_TIMEOUT_S has to be above"):
+        configuration(settings.model_copy(update={"celery": celery}))
+
+
 def test_importing_the_app_reads_no_settings_and_no_raster_library() -> None:
     code = (
         "import sys; from earthgazer_core.celery_app import app;"
