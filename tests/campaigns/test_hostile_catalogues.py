@@ -30,9 +30,15 @@ from tests.campaigns.hostile_catalogues import (
 from tests.campaigns.image_forge import sound_images
 from tests.campaigns.tally import Tally
 
-_NASTY = nasty_values("http://127.0.0.1:9")
+
+def _nasty() -> list[Any]:
+    return nasty_values("http://127.0.0.1:9")
+
+
+# Made anew for each example, which may edit what it was given.
+_NASTY = st.sampled_from(range(len(_nasty()))).map(lambda number: _nasty()[number])
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(_NASTY),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | _NASTY,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )

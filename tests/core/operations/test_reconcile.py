@@ -34,10 +34,11 @@ def run(
     fleet: ForeignFleet,
     mailbox: Mailbox,
     *expected: str,
-    grace_s: float = 0.0,
+    grace_s: float = -1.0,
     begun_grace_s: float | None = None,
     dry_run: bool = False,
 ) -> Reconciled:
+    """Reconcile; by default what a process recorded whose clock is a moment ahead of the database's, too."""
     with closing(RedisBroker(fleet.app)) as broker:
         return reconcile(
             fleet.database,
