@@ -64,7 +64,8 @@ def queues_screen(
     console = product.console("--broker", site.fleet.broker_url, *options, columns=columns, lines=lines)
     console.wait_for("1 Overview", "foreign")
     console.press("3")
-    console.wait_for("Look in", "Consumers")
+    # The screen is there before the broker has answered.
+    console.wait_for("Look in", "● broker", "› ")
     return console
 
 
