@@ -21,7 +21,7 @@ from earthgazer_core.db.migrations import upgrade
 from earthgazer_core.db.session import Database, make_engine
 from earthgazer_core.settings import CelerySettings, DatabaseSettings, EarthGazerSettings, StorageSettings
 from earthgazer_core.stack.postgres import DATABASE, PostgresServer
-from earthgazer_core.stack.valkey import DATABASES, ValkeyServer
+from earthgazer_core.stack.valkey import ValkeyServer
 from tests.rabbitmq import RabbitServer, shared_server, why_absent
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -62,7 +62,7 @@ def _server_directory() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def valkey(_server_directory: Path) -> Iterator[ValkeyServer]:
     """A running broker, shared by the session."""
-    server = ValkeyServer(_server_directory, dies_with_parent=True)
+    server = ValkeyServer(_server_directory, dies_with_parent=True, databases=4096)
     server.start()
     yield server
     server.stop()
@@ -74,7 +74,7 @@ def broker_url(valkey: ValkeyServer) -> Iterator[str]:
 
     redis-py spells it ``unix://``: take the fixture ``redis_client``, or ``redis_py_url(broker_url)``.
     """
-    url = valkey.url_of(next(_numbers) % DATABASES)
+    url = fresh_broker(valkey)
     with redis.Redis.from_url(redis_py_url(url)) as client:
         client.flushdb()
         yield url
@@ -86,6 +86,14 @@ def redis_client(broker_url: str) -> Iterator[redis.Redis]:
     """A redis-py client of the database that ``broker_url`` names; answers are bytes."""
     with redis.Redis.from_url(redis_py_url(broker_url)) as client:
         yield client
+
+
+def fresh_broker(valkey: ValkeyServer) -> str:
+    """Return the URL of a logical database that no test has used.
+
+    kombu's pools remember what was declared at a URL, also after its database was emptied.
+    """
+    return valkey.url_of(next(_numbers))
 
 
 def redis_py_url(broker_url: str) -> str:

@@ -17,6 +17,7 @@ from earthgazer_core.recorder import store
 from earthgazer_core.recorder.batch import Batch, Row
 from earthgazer_core.recorder.chords import ChordRecorder
 from earthgazer_core.recorder.describe import change_row
+from earthgazer_core.recorder.install import recorders
 from earthgazer_core.recorder.message import Seal, parse_json_body
 from earthgazer_core.recorder.order import state_order
 from earthgazer_core.recorder.reconcile import LostTask
@@ -81,7 +82,9 @@ def record_end(database: Database, app: Celery, seal: Seal, task: LostTask, end:
 
 
 def _told(app: Celery, end: StoredResult, *, is_hidden: bool) -> Row:
-    redactor = Redactor(app, RecorderSettings().redact)
+    redactor = next(
+        (recorder.redactor for recorder in recorders(app)), Redactor(app, RecorderSettings().redact)
+    )
     if end.status == "SUCCESS":
         return {} if is_hidden else {"result": kept_result(redactor.mask_value(end.result))}
     if is_hidden:

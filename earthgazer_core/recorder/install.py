@@ -31,7 +31,8 @@ class Recorder:
 
     def __init__(self, app: Celery, settings: RecorderSettings, database: DatabaseSettings) -> None:
         directory = settings.spool_path or platformdirs.user_data_path("earthgazer") / "spool"
-        redactor = Redactor(app, settings.redact)
+        self.redactor = redactor = Redactor(app, settings.redact)
+        """Hides what is not to be written."""
         key = settings.encryption_key.get_secret_value() if settings.encryption_key else None
         seal = Seal(key)
         describer = Describer(app, redactor, seal)

@@ -19,9 +19,6 @@ from earthgazer_core.stack.files import (
 )
 from earthgazer_core.stack.launch import death_signal
 
-DATABASES = 16
-"""Logical databases of the server."""
-
 _POLL_S = 0.01
 
 
@@ -31,9 +28,15 @@ class ValkeyServer:
     name = "valkey"
 
     def __init__(
-        self, directory: Path, *, start_timeout_s: float = 30.0, dies_with_parent: bool = False
+        self,
+        directory: Path,
+        *,
+        start_timeout_s: float = 30.0,
+        dies_with_parent: bool = False,
+        databases: int = 16,
     ) -> None:
         self.directory = directory
+        self.databases = databases
         self.dies_with_parent = dies_with_parent
         self.start_timeout_s = start_timeout_s
         self.process: subprocess.Popen[bytes] | None = None
@@ -140,7 +143,7 @@ class ValkeyServer:
                 "unixsocketperm 600",
                 f"requirepass {secret(self.directory, 'valkey')}",
                 f"dir {_quoted(data)}",
-                f"databases {DATABASES}",
+                f"databases {self.databases}",
                 "daemonize no",
                 "appendonly yes",
                 "appendfsync everysec",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -25,8 +24,8 @@ from earthgazer_core.operations.retry import Retrier
 from earthgazer_core.operations.retry_offer import Retried
 from earthgazer_core.settings import DatabaseSettings
 from earthgazer_core.stack.postgres import PostgresServer
-from earthgazer_core.stack.valkey import DATABASES, ValkeyServer
-from tests.conftest import _fresh_database, redis_py_url
+from earthgazer_core.stack.valkey import ValkeyServer
+from tests.conftest import _fresh_database, fresh_broker, redis_py_url
 from tests.core.operations.chord_app import add_chord_tasks
 from tests.core.recorder.fleet import ForeignFleet, eventually, recorder_of
 from tests.core.recorder.foreign_app import ForeignConfig
@@ -214,7 +213,7 @@ def module_fleet(
     """Yield a fleet with a broker and a database of its own."""
     with contextmanager(_fresh_database)(postgres, template) as url:
         database = Database(make_engine(DatabaseSettings(url=SecretStr(url))))
-        broker_url = valkey.url_of(DATABASES - 1 - os.getpid() % 3)
+        broker_url = fresh_broker(valkey)
         with redis.Redis.from_url(redis_py_url(broker_url)) as client:
             client.flushdb()
         fleet = ChordFleet(

@@ -20,12 +20,12 @@ from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.errors import NotFoundError as CoreNotFoundError
 from earthgazer_core.recording.frames import EventsHeard
 from earthgazer_core.recording.reader import RecordingReader
-from earthgazer_core.stack.valkey import DATABASES, ValkeyServer
+from earthgazer_core.stack.valkey import ValkeyServer
 from earthgazer_tui.fleet.errors import FleetError, NotFoundError, ReadOnlyError, RefusedError
 from earthgazer_tui.fleet.live.options import LiveOptions
 from earthgazer_tui.fleet.models import ReplayPosition, Snapshot
 from earthgazer_tui.fleet.replay.fleet import ReplayFleet, read_place
-from tests.conftest import redis_py_url
+from tests.conftest import fresh_broker, redis_py_url
 from tests.tui.fleet.conftest import ForeignFleet, wait_for
 from tests.tui.fleet.watching import until
 
@@ -35,7 +35,7 @@ SECRET = "hunter2-never-written"
 @pytest.fixture(scope="module")
 def fleet_of_a_night(valkey: ValkeyServer) -> Iterator[ForeignFleet]:
     """A fleet on a logical database that no other test uses."""
-    url = valkey.url_of(DATABASES - 1)
+    url = fresh_broker(valkey)
     with redis.Redis.from_url(redis_py_url(url)) as client:
         client.flushdb()
         fleet = ForeignFleet(url)
