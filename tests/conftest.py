@@ -75,9 +75,8 @@ def broker_url(valkey: ValkeyServer) -> Iterator[str]:
     redis-py spells it ``unix://``: take the fixture ``redis_client``, or ``redis_py_url(broker_url)``.
     """
     url = fresh_broker(valkey)
+    yield url
     with redis.Redis.from_url(redis_py_url(url)) as client:
-        client.flushdb()
-        yield url
         client.flushdb()
 
 

@@ -40,7 +40,6 @@ class Catalogue:
 
     def __init__(self, captures: int) -> None:
         self._web = WebServer()
-        self._is_away = False
         for scene in range(SCENES):
             for band in BANDS:
                 self._web.files[f"/{scene}/{band}.tif"] = band_file(scene, band)

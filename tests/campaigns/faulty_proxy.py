@@ -37,8 +37,6 @@ class FaultyProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         """Where it listens."""
-        self.accepted = 0
-        """Connections taken so far."""
         self._swallows_up = self._swallows_down = False
         self._delay_s = 0.0
         self._word = b""
@@ -92,7 +90,6 @@ class FaultyProxy:
             if not select.select([self._listener], [], [], _TICK_S)[0]:
                 continue
             client, _ = self._listener.accept()
-            self.accepted += 1
             link = _Link(self, client)
             with self._lock:
                 self._links.add(link)

@@ -25,7 +25,7 @@ from earthgazer_core.operations.retry_offer import Retried
 from earthgazer_core.settings import DatabaseSettings
 from earthgazer_core.stack.postgres import PostgresServer
 from earthgazer_core.stack.valkey import ValkeyServer
-from tests.conftest import _fresh_database, fresh_broker, redis_py_url
+from tests.conftest import _fresh_database, fresh_broker
 from tests.core.operations.chord_app import add_chord_tasks
 from tests.core.recorder.fleet import ForeignFleet, eventually, recorder_of
 from tests.core.recorder.foreign_app import ForeignConfig
@@ -214,8 +214,6 @@ def module_fleet(
     with contextmanager(_fresh_database)(postgres, template) as url:
         database = Database(make_engine(DatabaseSettings(url=SecretStr(url))))
         broker_url = fresh_broker(valkey)
-        with redis.Redis.from_url(redis_py_url(broker_url)) as client:
-            client.flushdb()
         fleet = ChordFleet(
             ForeignConfig(broker_url, url, directory, Fernet.generate_key().decode()), database
         )

@@ -36,11 +36,10 @@ SECRET = "hunter2-never-written"
 def fleet_of_a_night(valkey: ValkeyServer) -> Iterator[ForeignFleet]:
     """A fleet on a logical database that no other test uses."""
     url = fresh_broker(valkey)
+    fleet = ForeignFleet(url)
+    yield fleet
+    fleet.stop()
     with redis.Redis.from_url(redis_py_url(url)) as client:
-        client.flushdb()
-        fleet = ForeignFleet(url)
-        yield fleet
-        fleet.stop()
         client.flushdb()
 
 
