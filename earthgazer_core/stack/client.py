@@ -5,6 +5,7 @@ Everything here blocks, and imports neither Celery nor a database driver: a cons
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -29,8 +30,9 @@ _POLL_S = 0.05
 
 
 def default_state_dir() -> Path:
-    """Return where the state of the embedded stack lives if nobody says otherwise."""
-    return platformdirs.user_state_path("earthgazer")
+    """Return where the state of the embedded stack lives if no option says otherwise."""
+    named = os.environ.get("EARTHGAZER_STATE_DIR")
+    return Path(named) if named else platformdirs.user_state_path("earthgazer")
 
 
 class StackClient:

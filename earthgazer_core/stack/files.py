@@ -53,6 +53,10 @@ def disk_error(error: OSError, path: Path) -> StorageError:
     return StorageError(f"can't write to {path}: {reason or error.strerror or error}")
 
 
+_OURS = {"audit.jsonl", "log"}
+"""What a console that attaches to another fleet keeps where the default state directory is."""
+
+
 def state_directory(path: Path) -> Path:
     """Return the state directory, private and with links resolved: equal paths, equal stacks.
 
@@ -61,7 +65,11 @@ def state_directory(path: Path) -> Path:
     resolved = path.expanduser().absolute()
     try:
         resolved = resolved.resolve()
-        strangers = resolved.is_dir() and not (resolved / "lock").exists() and any(resolved.iterdir())
+        strangers = (
+            resolved.is_dir()
+            and not (resolved / "lock").exists()
+            and any(entry.name not in _OURS for entry in resolved.iterdir())
+        )
     except PermissionError as error:
         raise RefusedError(
             f"no permission for {error.filename or path}: choose another --state-dir"

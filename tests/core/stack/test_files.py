@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from earthgazer_core.errors import ConflictError, RefusedError
+from earthgazer_core.stack.client import default_state_dir
 from earthgazer_core.stack.files import (
     disk_error,
     private_directory,
@@ -94,3 +95,22 @@ def test_a_private_file_that_can_not_be_written_leaves_the_old_one(tmp_path: Pat
 def test_a_full_disk_is_told_in_words() -> None:
     error = disk_error(OSError(errno.ENOSPC, "No space left on device"), Path("/state"))
     assert str(error) == "can't write to /state: the disk is full"
+
+
+def test_what_a_console_keeps_there_is_no_stranger(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    (tmp_path / "audit.jsonl").touch()
+    assert state_directory(tmp_path) == tmp_path.resolve()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "audit.jsonl").touch()
+    (other / "thesis.txt").touch()
+    with pytest.raises(ConflictError, match="no state directory"):
+        state_directory(other)
+
+
+def test_the_environment_names_the_directory_of_console_and_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EARTHGAZER_STATE_DIR", str(tmp_path))
+    assert default_state_dir() == tmp_path
