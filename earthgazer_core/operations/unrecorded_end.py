@@ -22,7 +22,7 @@ from earthgazer_core.recorder.message import Seal, parse_json_body
 from earthgazer_core.recorder.order import state_order
 from earthgazer_core.recorder.reconcile import LostTask
 from earthgazer_core.recorder.redaction import Redactor
-from earthgazer_core.recorder.worker import kept_result
+from earthgazer_core.recorder.results import kept_result
 from earthgazer_core.recorder.writer import Record
 from earthgazer_core.settings import RecorderSettings
 

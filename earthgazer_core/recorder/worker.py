@@ -20,14 +20,14 @@ from earthgazer_core.recorder.kills import BEGUN_BEFORE, has_begun_before
 from earthgazer_core.recorder.log_tail import LOG, LogTail
 from earthgazer_core.recorder.message import serialise
 from earthgazer_core.recorder.order import BLOCKED_ORDER, PROGRESS, REPLACED
-from earthgazer_core.recorder.redaction import MASK, without_secrets
+from earthgazer_core.recorder.redaction import without_secrets
+from earthgazer_core.recorder.results import kept_result
 from earthgazer_core.recorder.writer import Record, Writer
 
 _DURABLE_WITHIN_S = 2.0
 """Longest time that a failing task waits for the database before its record goes to the spool."""
 _LONGEST_TRACEBACK = 64 * 1024
 _LONGEST_MESSAGE = 8 * 1024
-_LONGEST_RESULT_REPR = 4 * 1024
 
 _HEADERS = (
     "lang", "task", "id", "shadow", "eta", "expires", "group", "group_index", "retries", "timelimit",
@@ -357,27 +357,3 @@ def _text(exception: Any) -> str:
         return str(exception)
     except Exception as error:  # noqa: BLE001 - a foreign __str__ may raise anything; the failure is still recorded
         return f"(its text can't be read: {type(error).__name__})"
-
-
-def kept_result(value: Any, hidden: tuple[str, ...] = ()) -> Any:
-    """Return a result as it is kept: masked, and only its beginning where it is huge."""
-    masked = _mask(value, frozenset(hidden)) if hidden else value
-    return {"repr": repr(masked)[:_LONGEST_RESULT_REPR]} if _is_huge(masked) else masked
-
-
-def _is_huge(value: Any) -> bool:
-    if isinstance(value, str | bytes):
-        return len(value) > 1_000_000
-    if isinstance(value, list | tuple | dict | set | frozenset):
-        return len(value) > 100_000
-    return False
-
-
-def _mask(value: Any, hidden: frozenset[str]) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _mask(item, hidden) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_mask(item, hidden) for item in value]
-    if isinstance(value, str):
-        return MASK if value in hidden and value else without_secrets(value, hidden)
-    return MASK if not isinstance(value, bool) and str(value) in hidden else value
