@@ -50,6 +50,7 @@ _PATIENT = {
 """Settings of workers alone."""
 
 _EXCHANGE = Exchange("earthgazer", type="direct")
+_RESTORE_LOCK_S = 15
 
 
 class EarthGazerApp(Celery):
@@ -242,6 +243,9 @@ def _redis_options(settings: EarthGazerSettings) -> dict[str, Any]:
         "visibility_timeout": celery.visibility_timeout_s or celery.task_time_limit_s + 30,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
+        # A worker killed while it gives messages back takes its lock along: nobody else may for as long.
+        # Each message moves in a transaction of its own, so that two at once do no harm.
+        "unacked_mutex_expire": _RESTORE_LOCK_S,
         "socket_keepalive": True,
     }
 
