@@ -32,12 +32,15 @@ from earthgazer_core.raster.statistics import Accumulator, Tally
 Stored = Literal["float32", "int16"]
 """Type of the numbers in the file; see :func:`make_index`."""
 
+Pixels = npt.NDArray[np.float32]
+"""(height, width), as stored or to be stored."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """One window of an index."""
 
-    pixels: npt.NDArray[np.float32]
+    pixels: Pixels
     """As stored."""
     tally: Tally
     """What its valid values, as computed, add to the statistics."""
@@ -116,6 +119,8 @@ def _write(
         scene = open_scene(sources, index.bands, bbox, reference)
         passes = Passes(progress, len(scene.windows()), 2)
         accumulator, doubt = Accumulator(*index.histogram_range), OffsetDoubt()
+        # Memory that was never touched costs more than what is done in it.
+        spare: list[Pixels] = []
         with writing_cog(
             out, scene.grid, layout, file_tags(index.name, scene, tags), passes.writing(), threads
         ) as raster:
@@ -124,8 +129,9 @@ def _write(
                 raster.write(piece.pixels[np.newaxis], window)
                 accumulator.merge(piece.tally, piece.pixels.size)
                 doubt.add(piece.data, piece.negative)
+                spare.append(piece.pixels)
 
-            work = partial(_compute, index, scene, accumulator)
+            work = partial(_compute, index, scene, accumulator, spare)
             for_each_window(scene, work, consume, passes.told(0, index.name), threads)
         preview = index_preview(out)
     statistics = accumulator.result()
@@ -141,12 +147,14 @@ def _write(
     )  # fmt: skip
 
 
-def _compute(index: Index, scene: Scene, accumulator: Accumulator, block: Block) -> _Piece:
+def _compute(
+    index: Index, scene: Scene, accumulator: Accumulator, spare: list[Pixels], block: Block
+) -> _Piece:
     bands = {name: scene.band(name) for name in index.bands}
     # With one scale for all, a ratio of sums of whole numbers is rounded once only; see BandSource.shift.
     is_scaled = not (index.is_ratio and len({band.source.scale for band in bands.values()}) == 1)
-    pixels = np.empty(block.valid.shape, dtype=np.float32)
-    tally = accumulator.tally(pixels.size)
+    pixels = _taken(spare, block.valid.shape)
+    tally = accumulator.tally(pixels.size, None if is_scaled else block.largest_sum())
     for rows, part in block.parts():
         inputs = {name: part.counts(name) for name in bands}
         if is_scaled:
@@ -164,3 +172,11 @@ def _compute(index: Index, scene: Scene, accumulator: Accumulator, block: Block)
             np.copyto(pixels[rows], np.float32(np.nan), where=~valid)
     data = int(np.count_nonzero(block.valid))
     return _Piece(pixels, tally.counted(), data, count_negative(block, bands.values()))
+
+
+def _taken(spare: list[Pixels], shape: tuple[int, ...]) -> Pixels:
+    try:
+        pixels = spare.pop()
+    except IndexError:
+        return np.empty(shape, dtype=np.float32)
+    return pixels if pixels.shape == shape else np.empty(shape, dtype=np.float32)

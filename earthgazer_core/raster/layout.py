@@ -60,10 +60,13 @@ class Layout:
             return pixels
         numbers = pixels * np.float32(1 / self.step)
         np.rint(numbers, out=numbers)
-        low, high = float(np.fmin.reduce(numbers, axis=None)), float(np.fmax.reduce(numbers, axis=None))
+        low, high = float(numbers.min()), float(numbers.max())
+        # NaN where some pixel is.
+        is_known = low == low
+        if not is_known:
+            low, high = float(np.fmin.reduce(numbers, axis=None)), float(np.fmax.reduce(numbers, axis=None))
         if low <= INT16_NODATA or high >= -INT16_NODATA:
             raise StoredRangeError(f"{low * self.step:g} to {high * self.step:g}")
-        unknown = np.isnan(numbers)
-        if unknown.any():
-            numbers[unknown] = INT16_NODATA
+        if not is_known:
+            numbers[np.isnan(numbers)] = INT16_NODATA
         return numbers.astype(np.int16)

@@ -71,12 +71,10 @@ def nodata_valid(dn: npt.NDArray[Any], nodata: Iterable[float | None]) -> Mask:
     Returns:
         True where the number is finite and equals none of ``nodata``.
     """
-    if np.issubdtype(dn.dtype, np.floating):
-        valid: Mask = np.isfinite(dn)
-    else:
-        valid = np.ones(dn.shape, np.bool_)
+    valid: Mask | None = np.isfinite(dn) if np.issubdtype(dn.dtype, np.floating) else None
     for value in nodata:
         if value is not None and math.isfinite(value):
             # As a whole number, because comparing with a fraction would first convert every pixel.
-            valid &= dn != (int(value) if float(value).is_integer() else value)
-    return valid
+            known: Mask = dn != (int(value) if float(value).is_integer() else value)
+            valid = known if valid is None else np.logical_and(valid, known, out=valid)
+    return np.ones(dn.shape, np.bool_) if valid is None else valid

@@ -56,6 +56,16 @@ class Block:
             counts += self.shifts[name]
         return counts
 
+    def largest_sum(self) -> float | None:
+        """Return what no sum of all bands' counts exceeds in size; None where they may be fractions."""
+        total = 0.0
+        for name, values in self.numbers.items():
+            if values.dtype.kind not in "iu" or not self.shifts[name].is_integer():
+                return None
+            limits = np.iinfo(values.dtype)
+            total += max(abs(limits.min), limits.max) + abs(self.shifts[name])
+        return total
+
     def parts(self) -> Iterator[tuple[slice, Block]]:
         """Yield it in groups of rows of about :data:`PART_PX` pixels, each with its rows."""
         height, width = self.valid.shape
@@ -190,16 +200,19 @@ class BandReader:
         Raises:
             RasterError: bytes can't be decoded, or grids can't be brought together for want of a CRS.
         """
-        valid: Mask = np.ones((int(window.height), int(window.width)), dtype=np.bool_)
+        masks: list[Mask] = []
         numbers: dict[str, npt.NDArray[Any]] = {}
         shifts: dict[str, float] = {}
         for band in self._bands:
             if band.source.is_mask:
-                valid &= self._mask(band, window)
+                masks.append(self._mask(band, window))
             else:
                 numbers[band.name], known = self._values(band, window)
                 shifts[band.name] = band.source.shift
-                valid &= known
+                masks.append(known)
+        valid, *others = masks
+        for mask in others:
+            valid &= mask
         return Block(numbers, shifts, valid)
 
     def _values(self, band: Band, window: Window) -> tuple[npt.NDArray[Any], Mask]:

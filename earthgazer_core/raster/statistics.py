@@ -9,6 +9,8 @@ from earthgazer_core.domain.statistics import Histogram, Statistics
 
 Values = npt.NDArray[np.float64]
 """Valid values, one dimension."""
+Bins = npt.NDArray[np.intp]
+"""Number of the fine bin of each value."""
 
 BINS_PER_UNIT = 100
 """Histogram bins of 0.01."""
@@ -24,6 +26,12 @@ _PART = 1 << 15
 _BLAS_ONE_THREAD = 8192
 """Products of longer rows are spread over threads that wait busily for each other."""
 _PERCENTILES = (2.0, 50.0, 98.0)
+_LARGEST_DENOMINATOR = 500_000
+"""Of ratios that lie clearly apart from the edges of fine bins, unless on them: see `Tally._place_ratios`."""
+_NUDGE = 1e-6
+"""Of a fine bin: half of the least distance of such a ratio from an edge, far above what rounding does."""
+_STEEP = 1e-3
+"""Share of a sum of squares that must be left without the mean for its last digits not to matter."""
 
 
 class Tally:
@@ -33,12 +41,19 @@ class Tally:
         low: Whole number at which the histogram begins.
         high: Whole number at which it ends.
         room: Values that may come.
+        spare: Memory for bins; what it uses is given back once it is counted.
         keeps: Whether all are kept.
+        denominator: The largest there may be, where each value is the double nearest to a ratio of whole
+            numbers; None where that is not so.
     """
 
-    def __init__(self, low: int, high: int, room: int, *, keeps: bool) -> None:
+    def __init__(
+        self, low: int, high: int, room: int, spare: list[Bins], *, keeps: bool,
+        denominator: float | None = None,
+    ) -> None:  # fmt: skip
         self._low, self._high = low, high
-        self._bins = np.empty(room, dtype=np.intp)
+        self._is_ratio = denominator is not None and denominator <= _LARGEST_DENOMINATOR
+        self._bins, self._spare = _taken(spare, room), spare
         self.values: list[Values] | None = [] if keeps else None
         """All of them, if they are kept."""
         self.count = 0
@@ -59,14 +74,19 @@ class Tally:
         """
         if values.size == 0:
             return
-        mean = float(values.mean())
-        self.merge_moments(values.size, mean, _squares(values - mean))
+        mean = float(np.add.reduce(values)) / values.size
+        squares = _squares(values)
+        deviation = squares - values.size * mean * mean
+        if not deviation > _STEEP * squares:
+            deviation = _squares(values - mean)
+        self.merge_moments(values.size, mean, deviation)
         low, high = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
         self.min, self.max = min(self.min, low), max(self.max, high)
         bins = self._bins[self.count : self.count + values.size]
         self.count += values.size
         if low >= self._low and high <= self._high:
-            self._place(values, bins)
+            place = self._place_ratios if self._is_ratio else self._place
+            place(values, bins)
         else:
             is_below, is_above = values < self._low, values > self._high
             self.below += int(is_below.sum())
@@ -80,6 +100,7 @@ class Tally:
     def counted(self) -> Tally:
         """Return it with its fine bins counted; no more values may come."""
         self.fine = np.bincount(self._bins[: self.count], minlength=_fine_bins(self._low, self._high))
+        self._spare.append(self._bins)
         self._bins = np.empty(0, dtype=np.intp)
         return self
 
@@ -87,7 +108,7 @@ class Tally:
         """Merge mean and squared deviations; :attr:`count` is still that of before."""
         self.mean, self.m2 = _merged((self.count, self.mean, self.m2), (count, mean, m2))
 
-    def _place(self, values: Values, bins: npt.NDArray[np.intp]) -> None:
+    def _place(self, values: Values, bins: Bins) -> None:
         """Find the fine bin of each value between the outer edges, exact to the last bit.
 
         A product tells the bin of all but those next to an edge; there the edges decide.
@@ -105,7 +126,22 @@ class Tally:
         np.minimum(number, self._high * _FINE_PER_UNIT - 1, out=number)
         bins[near] = number + (1 - self._low) * _FINE_PER_UNIT
 
-    def _squeezed(self, values: Values) -> npt.NDArray[np.intp]:
+    def _place_ratios(self, values: Values, bins: Bins) -> None:
+        """Find what :meth:`_place` does, for values that are p / q with whole numbers p and q.
+
+        An edge is k / 10000, so p / q lies on it or, as a multiple of 1 / q, at least 1 / q ≥ 2e-6 of a fine
+        bin away; that is far more than two doubles of this size are apart, so a value compares with an edge
+        as p / q does. The position in fine bins, up to 1e5, is off by less than 1e-10. Moved up by half that
+        distance it is above the edge on which it lies, and still below one that it does not reach.
+        """
+        position = values * _FINE_PER_UNIT
+        position += (1 - self._low) * _FINE_PER_UNIT + _NUDGE
+        np.copyto(bins, position, casting="unsafe")
+        # The last bin is closed.
+        if self.max == self._high:
+            np.minimum(bins, (self._high - self._low + 1) * _FINE_PER_UNIT - 1, out=bins)
+
+    def _squeezed(self, values: Values) -> Bins:
         squeezed = _squeeze(values, self._low, self._high) - (self._low - 1)
         bins = (squeezed * _FINE_PER_UNIT).astype(np.intp)
         last = _fine_bins(self._low, self._high) - 1
@@ -132,6 +168,8 @@ class Accumulator:
         self._low, self._high = low, high
         self._exact_limit = exact_percentiles
         self._fine = np.zeros(_fine_bins(low, high), dtype=np.int64)
+        # Memory that was never touched costs more than what is done in it.
+        self._spare: list[Bins] = []
         self._kept: list[Values] | None = []
         self._total = self._valid = self._below = self._above = 0
         self._mean = self._m2 = 0.0
@@ -156,9 +194,15 @@ class Accumulator:
             tally.add(values[begin : begin + _PART])
         self.merge(tally.counted(), total)
 
-    def tally(self, room: int) -> Tally:
-        """Return what a thread can gather values in, at most so many; it changes nothing here."""
-        return Tally(self._low, self._high, room, keeps=self._kept is not None)
+    def tally(self, room: int, denominator: float | None = None) -> Tally:
+        """Return what a thread can gather values in, at most so many; nothing is counted here yet.
+
+        Args:
+            room: Values that may come.
+            denominator: See :class:`Tally`.
+        """
+        keeps = self._kept is not None
+        return Tally(self._low, self._high, room, self._spare, keeps=keeps, denominator=denominator)
 
     def merge(self, piece: Tally, total: int) -> None:
         """Take what a piece adds.
@@ -219,6 +263,14 @@ class Accumulator:
         within = (rank - before + 0.5) / int(self._fine[at])
         position = self._low - 1 + (at + min(within, 1.0)) / _FINE_PER_UNIT
         return min(max(self._unsqueeze(position), self._min), self._max)
+
+
+def _taken(spare: list[Bins], room: int) -> Bins:
+    try:
+        bins = spare.pop()
+    except IndexError:
+        return np.empty(room, dtype=np.intp)
+    return bins if bins.size >= room else np.empty(room, dtype=np.intp)
 
 
 def _fine_bins(low: int, high: int) -> int:

@@ -199,5 +199,7 @@ def fleet(_: str, numbers: list[int], timeout_s: float) -> None:
 
 
 if __name__ == "__main__":
+    # Where it is there rasterio imports it, which takes a tenth of a second; only tests of ours bring it.
+    sys.modules["boto3"] = None  # type: ignore[assignment]
     way, target, *options = sys.argv[1:]
     globals()[way](target, *(json.loads(option) for option in options))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.raster.indices import (
+    INDICES,
     evi,
     gndvi,
     index_named,
@@ -104,3 +106,18 @@ def test_an_unknown_index_lists_the_known() -> None:
     with pytest.raises(InvalidInputError, match=r"there are ndvi, .*lai"):
         index_named("greenness")
     assert index_named(" NDVI ").bands == ("nir", "red")
+
+
+@pytest.mark.parametrize("name", sorted(name for name, index in INDICES.items() if index.is_ratio))
+@given(st.lists(st.integers(-33_000, 67_000), min_size=2, max_size=2))
+def test_a_ratio_of_whole_numbers_is_rounded_once_and_its_denominator_is_their_sum(
+    name: str, numbers: list[int]
+) -> None:
+    index = INDICES[name]
+    bands = dict(zip(index.bands, numbers, strict=True))
+    (found,) = index.compute(**{band: np.array([number], np.float64) for band, number in bands.items()})
+    one, other = numbers
+    if one + other == 0:
+        assert np.isnan(found)
+    else:
+        assert abs(found) == abs(float(Fraction(one - other, one + other)))

@@ -11,7 +11,7 @@ from rasterio.windows import Window
 
 from earthgazer_core.errors import InvalidInputError, RasterError
 from earthgazer_core.raster.products import make_index, make_stack
-from earthgazer_core.raster.reading import MAX_WINDOW_PX, BandReader, inspect, reference_band, windows
+from earthgazer_core.raster.reading import MAX_WINDOW_PX, BandReader, Block, inspect, reference_band, windows
 from earthgazer_core.raster.source import BandSource
 from tests.core.raster.images import UTM33_10M, read, reflectance, write_image
 
@@ -46,6 +46,14 @@ def test_windows_keep_to_blocks_so_that_each_is_decoded_once() -> None:
     found = list(windows(Window(100, 100, 5000, 3000), (1024, 1024)))
     assert {int(window.row_off) % 1024 for window in found} == {0, 100}
     assert {int(window.col_off) % 1024 for window in found} == {0, 100}
+
+
+def test_counts_that_may_be_fractions_have_no_largest_sum() -> None:
+    valid, whole = np.ones((1, 1), np.bool_), np.ones((1, 1), np.uint16)
+    both = {"red": whole, "nir": whole.astype(np.int16)}
+    assert Block(both, {"red": 0.0, "nir": -1000.0}, valid).largest_sum() == 65535 + 32768 + 1000
+    assert Block(both, {"red": 0.5, "nir": 0.0}, valid).largest_sum() is None
+    assert Block({"red": whole.astype(np.float32)}, {"red": 0.0}, valid).largest_sum() is None
 
 
 def test_the_reference_is_the_finest_band_whatever_the_order(tmp_path: Path) -> None:

@@ -54,6 +54,44 @@ def test_how_values_are_cut_does_not_matter(values: Values, cuts: list[int]) -> 
     assert pieces.std == pytest.approx(whole.std, abs=1e-12)
 
 
+def _fine(values: Values, low: int, high: int, denominator: float | None) -> npt.NDArray[np.int64]:
+    tally = Accumulator(low, high).tally(values.size, denominator)
+    tally.add(values)
+    return tally.counted().fine
+
+
+def _searched(values: Values, low: int, high: int) -> npt.NDArray[np.int64]:
+    """Return the counts between the outer edges as a plain search of the edges finds them."""
+    edges = np.arange(low * 10_000, high * 10_000 + 1) / 10_000
+    bins = np.searchsorted(edges, values, side="right") - 1
+    return np.bincount(np.minimum(bins, edges.size - 2), minlength=edges.size - 1)
+
+
+def test_every_ratio_of_small_whole_numbers_is_in_its_fine_bin() -> None:
+    q, p = np.meshgrid(np.arange(1.0, 700.0), np.arange(-700.0, 700.0))
+    values = (p / q)[np.abs(p) <= q]
+    found = _fine(values, -1, 1, 700.0)
+    assert np.array_equal(found[10_000:-10_000], _searched(values, -1, 1))
+    assert np.array_equal(found, _fine(values, -1, 1, None))
+
+
+@given(st.lists(st.tuples(st.integers(-10_000, 80_000), st.integers(1, 500_000), st.integers(-2, 2))))
+def test_ratios_next_to_any_edge_are_in_their_fine_bins(near: list[tuple[int, int, int]]) -> None:
+    # The numerator that comes nearest to the edge, and those beside it.
+    pairs = np.array([(edge * q // 10_000 + aside, q) for edge, q, aside in near] or [(0, 1)], np.float64)
+    values = pairs[:, 0] / pairs[:, 1]
+    for low, high in ((-1, 8), (-1, 1)):
+        found = _fine(values, low, high, 500_000.0)
+        assert np.array_equal(found, _fine(values, low, high, None))
+        inside = values[(values >= low) & (values <= high)]
+        assert np.array_equal(found[10_000:-10_000], _searched(inside, low, high))
+
+
+def test_every_edge_is_in_the_bin_that_it_opens() -> None:
+    edges = np.arange(-10_000, 10_001) / 10_000
+    assert np.array_equal(_fine(edges, -1, 1, 10_000.0)[10_000:-10_000], _searched(edges, -1, 1))
+
+
 @pytest.mark.parametrize("spread", [0.05, 0.4, 3.0])
 def test_percentiles_beyond_the_bound_come_from_fine_bins(spread: float) -> None:
     values = np.random.default_rng(3).normal(0.2, spread, 200_000)
