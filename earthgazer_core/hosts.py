@@ -17,6 +17,10 @@ ANY_PUBLIC: Final = "*"
 _PORTS: Final = {"http": 80, "https": 443}
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _SETTING: Final = "EARTHGAZER__CATALOG__HOSTS"
+_PAID: Final = frozenset({"usgs-landsat", "sentinel-s2-l1c", "sentinel-s2-l2a"})
+"""Buckets on Amazon of the providers that we know, which answer nobody without keys: requesters pay."""
+_WITH_KEYS: Final = {"eodata.dataspace.copernicus.eu": frozenset({"eodata"})}
+"""Likewise by the service that has them: whoever names it as the endpoint has keys of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Hosts:
     schemes: tuple[str, ...] = ("https", "http", "s3", "gs")
     """Schemes that may be asked."""
     own: frozenset[tuple[str, int]] = field(default_factory=frozenset)
-    """(host, port) that the operator gave, such as the catalogue's."""
+    """(host, port) that the operator gave, such as the catalogue's; a bucket has port 0."""
 
     @classmethod
     def of(cls, settings: CatalogSettings) -> Self:
@@ -37,7 +41,7 @@ class Hosts:
         return hosts if settings.url is None else hosts.trusting(settings.url)
 
     def trusting(self, href: str) -> Self:
-        """Return these and the host and port of an address that the operator gave, if it has one."""
+        """Return these and the host and port, or the bucket, of an address that the operator gave."""
         try:
             place = _place(href)
         except ValueError:
@@ -66,6 +70,23 @@ class Hosts:
         address = _literal(host)
         if host == "localhost" or host.endswith(".localhost") or (address and not is_public(address)):
             raise RefusedError(_inside(shown(href)))
+
+    def lends_keys(self, href: str, endpoint: str | None) -> bool:
+        """Whether a bucket that a catalogue names is asked with our keys, rather than as anybody may ask it.
+
+        What we are allowed to read, and what we pay for, is not for a catalogue to choose: only buckets that
+        are named one by one, and those of providers that we know.
+
+        Args:
+            href: Address of an object in it.
+            endpoint: The S3 service that has it; None for Amazon.
+        """
+        scheme, bucket, _ = _parts(href)
+        if scheme != "s3":
+            return False
+        service = urlsplit(endpoint).hostname or "" if endpoint else ""
+        known = _WITH_KEYS.get(service, frozenset()) if endpoint else _PAID
+        return bucket in known or bucket in self.named or (bucket, 0) in self.own
 
     def addresses(self, host: str, port: int) -> list[str]:
         """Return what to connect to: the name itself where it is allowed by name, else public addresses.
@@ -128,7 +149,7 @@ def _parts(href: str) -> tuple[str, str, int]:
 
 
 def _place(href: str) -> tuple[str, int] | None:
-    if urlsplit(href).scheme.lower() not in _PORTS:
+    if urlsplit(href).scheme.lower() not in (*_PORTS, "s3"):
         return None
     _, host, port = _parts(href)
     return host, port

@@ -155,7 +155,9 @@ class CatalogSettings(_Group):
     max_items: int = Field(default=1000, ge=1)
     """Items taken from one search."""
     hosts: tuple[str, ...] = ("*",)
-    """Where it may lead: ``host``, ``host:port``, ``*.domain``; ``*`` is any public host. Its own always."""
+    """Where it may lead: ``host``, ``host:port``, ``*.domain``; ``*`` is any public host. Its own always.
+
+    A bucket that is named here is asked with our keys; others without, but for those of known providers."""
     schemes: tuple[Literal["https", "http", "s3", "gs"], ...] = ("https", "http", "s3", "gs")
     """How what it leads to may be fetched."""
 

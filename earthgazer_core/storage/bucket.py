@@ -40,10 +40,18 @@ def _refuse_after_fork() -> None:
     _threads_of.add(os.getpid())
 
 
-def open_bucket(url: str, settings: StorageSettings, *, is_signed: bool = True) -> ObjectStore:
+def open_bucket(
+    url: str, settings: StorageSettings, *, is_ours: bool = True, lends_keys: bool = True
+) -> ObjectStore:
     """Return obstore's view of ``s3://bucket[/prefix]`` or ``gs://bucket[/prefix]``.
 
     obstore starts threads of its own: open buckets in the process that uses them, never before a fork.
+
+    Args:
+        url: Address of the bucket.
+        settings: Endpoint, region and keys.
+        is_ours: Whether it always takes keys; a public one is asked without where the settings have none.
+        lends_keys: Whether it may be asked with our keys, and at our cost.
 
     Raises:
         InvalidInputError: the address is of another kind, or a setting can't be right.
@@ -64,7 +72,10 @@ def open_bucket(url: str, settings: StorageSettings, *, is_signed: bool = True) 
     try:
         if urlsplit(url).scheme == "gs":
             return GCSStore.from_url(
-                url, config={"skip_signature": not is_signed}, client_options=client, retry_config=retry
+                url,
+                config={"skip_signature": not (is_ours and lends_keys)},
+                client_options=client,
+                retry_config=retry,
             )
         config: S3Config = {"checksum_algorithm": "SHA256"}
         if settings.s3_endpoint:
@@ -72,13 +83,15 @@ def open_bucket(url: str, settings: StorageSettings, *, is_signed: bool = True) 
             client["allow_http"] = settings.s3_endpoint.startswith("http://")
         if settings.s3_region:
             config["region"] = settings.s3_region
-        if settings.s3_access_key_id and settings.s3_secret_access_key:
+        if not lends_keys:
+            config["skip_signature"] = True
+        elif settings.s3_access_key_id and settings.s3_secret_access_key:
             config["access_key_id"] = settings.s3_access_key_id.get_secret_value()
             config["secret_access_key"] = settings.s3_secret_access_key.get_secret_value()
-        elif not is_signed and not settings.s3_requester_pays:
+        elif not is_ours and not settings.s3_requester_pays:
             config["skip_signature"] = True
-        if settings.s3_requester_pays:
-            config["request_payer"] = True
+        # Said in any case, since the environment may agree to it as well.
+        config["request_payer"] = settings.s3_requester_pays and lends_keys
         return S3Store.from_url(url, config=config, client_options=client, retry_config=retry)
     except (BaseError, ValueError) as error:
         raise InvalidInputError(

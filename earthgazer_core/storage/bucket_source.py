@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 class BucketSource:
     """An object on S3 or a service like it."""
 
-    def __init__(self, store: ObjectStore, key: str, uri: str) -> None:
+    def __init__(self, store: ObjectStore, key: str, uri: str, *, is_asked_with_keys: bool = True) -> None:
         self._store = store
         self._key = key
+        self._is_asked_with_keys = is_asked_with_keys
         self.identity = uri
         self.label = uri
 
@@ -29,7 +30,7 @@ class BucketSource:
         """Ask for the object; see :meth:`earthgazer_core.storage.source.Source.open`."""
         import obstore
 
-        with storage_problems(self.label):
+        with storage_problems(self.label, is_asked_with_keys=self._is_asked_with_keys):
             head = obstore.head(self._store, self._key)
             size, current = head["size"], head["e_tag"]
             start = offset if current is not None and version == current and offset < size else 0
@@ -43,6 +44,6 @@ class BucketSource:
         yield Stream(chunks, start, size, current)
 
     def _chunks(self, result: GetResult) -> Iterator[bytes]:
-        with storage_problems(self.label):
+        with storage_problems(self.label, is_asked_with_keys=self._is_asked_with_keys):
             for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
                 yield bytes(chunk)

@@ -29,7 +29,7 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @contextmanager
-def storage_problems(uri: str) -> Iterator[None]:
+def storage_problems(uri: str, *, is_asked_with_keys: bool = True) -> Iterator[None]:
     """Turn what obstore raises inside into our errors."""
     try:
         yield
@@ -38,6 +38,11 @@ def storage_problems(uri: str) -> Iterator[None]:
             raise NotFoundError(f"{uri}: there is no such bucket") from None
         raise NotFoundError(f"{uri} does not exist") from None
     except (PermissionDeniedError, UnauthenticatedError):
+        if not is_asked_with_keys:
+            raise StorageError(
+                f"{uri} refuses whoever asks without keys, and ours go to no bucket on a catalogue's word:"
+                " if it is meant, name the bucket in EARTHGAZER__CATALOG__HOSTS"
+            ) from None
         raise StorageError(
             f"{uri} refuses access: check EARTHGAZER__STORAGE__S3_ACCESS_KEY_ID and"
             " EARTHGAZER__STORAGE__S3_SECRET_ACCESS_KEY; for a bucket whose requesters pay, agree to that"

@@ -36,8 +36,8 @@ def source_of(
 ) -> Source:
     """Return what ``href`` leads to.
 
-    ``s3://`` uses the settings' endpoint, region and keys, and asks unsigned, as public buckets want it,
-    where there are none.
+    ``s3://`` uses the settings' endpoint and region, and their keys for buckets that ``hosts`` lends them
+    to: all others are asked unsigned, as public buckets want it.
 
     Raises:
         InvalidInputError: no http, https, s3, gs or file address.
@@ -57,8 +57,11 @@ def source_of(
         return HttpSource(href, settings.timeout_s, hosts)
     if parts.scheme in ("s3", "gs") and _BUCKET.fullmatch(parts.netloc) and parts.path.strip("/"):
         hosts.check(href)
-        bucket = open_bucket(f"{parts.scheme}://{parts.netloc}", settings, is_signed=False)
-        return BucketSource(bucket, parts.path.lstrip("/"), shown(href))
+        lends_keys = hosts.lends_keys(href, settings.s3_endpoint)
+        bucket = open_bucket(
+            f"{parts.scheme}://{parts.netloc}", settings, is_ours=False, lends_keys=lends_keys
+        )
+        return BucketSource(bucket, parts.path.lstrip("/"), shown(href), is_asked_with_keys=lends_keys)
     raise InvalidInputError(f"{shown(href)}: expected an http://, https://, s3://, gs:// or file:// address")
 
 

@@ -53,6 +53,7 @@ def use(way: str, *arguments: Any) -> str:
         "search": _search,
         "download": _download,
         "backup": _backup,
+        "bucket": _bucket,
         "add": _add,
         "put": _put,
     }
@@ -97,12 +98,21 @@ def _database() -> Database | None:
 def _download(href: str, target: str, named: Sequence[str] = ("*",), most_bytes: int = 1 << 20) -> str:
     settings = StorageSettings(
         data_path=Path(target).parent, timeout_s=ENOUGH_S, max_file_bytes=most_bytes,
-        s3_endpoint=os.environ.get("EARTHGAZER_CAMPAIGN_S3"), s3_region="us-east-1",
     )  # fmt: skip
     try:
         return str(download(href, Path(target), settings=settings, hosts=Hosts(tuple(named))).size_bytes)
     finally:
         Path(target).unlink(missing_ok=True)
+
+
+def _bucket(href: str, target: str, endpoint: str, named: Sequence[str]) -> str:
+    """Fetch from a bucket, with keys in hand and the will to pay."""
+    settings = StorageSettings(
+        data_path=Path(target).parent, timeout_s=ENOUGH_S, s3_endpoint=endpoint, s3_region="us-east-1",
+        s3_access_key_id=SecretStr("OURKEY"), s3_secret_access_key=SecretStr("secret"),
+        s3_requester_pays=True,
+    )  # fmt: skip
+    return str(download(href, Path(target), settings=settings, hosts=Hosts(tuple(named))).size_bytes)
 
 
 def _backup(href: str, root: str, key: str, named: Sequence[str]) -> str:

@@ -192,6 +192,21 @@ def check_addresses(tally: Tally, victim: Confined, server: HostileServer, trap:
     _nothing_left(tally, folder / "got", "addresses")
 
 
+def check_buckets(tally: Tally, victim: Confined, trap: Trap, folder: Path) -> None:
+    """Let assets lie in buckets: our keys go to none that isn't named."""
+    target = str(folder / "got" / "x.tif")
+    for bucket in _BUCKETS:
+        outcome = victim.call(
+            "bucket", f"s3://{bucket}/x.tif", target, trap.url, ["*", "ours", "*.ours.example"]
+        )
+        _judge(tally, outcome, f"bucket {bucket}", is_refused=True)
+        is_lent = any(b"OURKEY" in first or b"request-payer" in first for first in trap.visitors)
+        tally.check(is_lent == (bucket == "ours"), f"bucket {bucket}: asked by {trap.visitors}")
+        trap.visitors.clear()
+        tally.did("buckets")
+    _nothing_left(tally, folder / "got", "buckets")
+
+
 def check_downloads(tally: Tally, victim: Confined, server: HostileServer, folder: Path) -> None:
     """Send files in every wrong way."""
     target = str(folder / "got" / "x.tif")
@@ -313,6 +328,13 @@ _PLANTS: dict[str, Callable[[Path, Path], None]] = {
 }
 
 
+_BUCKETS = (
+    "ours", "anybodys", "ours.example", "evil.ours.example", "OURS", "ours@anybodys", "anybodys@ours",
+    "ours:80", "usgs-landsat", "eodata", "..", "*", "%6furs", "ours%2f..%2fx", "ours ", "xn--ours",
+    "169.254.169.254",
+)  # fmt: skip
+
+
 def _private(port: int) -> Sequence[str]:
     hosts = (
         "127.0.0.1", "localhost", "LOCALHOST.", "a.localhost", "127.1", "127.0.0.1.", "2130706433",
@@ -408,6 +430,8 @@ def campaign(tally: Tally, seed: int, seconds: float) -> None:
                 tally.say("links and names done")
                 check_addresses(tally, victim, server, trap, folder)
                 tally.say("addresses done")
+                check_buckets(tally, victim, trap, folder)
+                tally.say("buckets done")
                 check_downloads(tally, victim, server, folder)
                 tally.say("downloads done")
                 check_paging(tally, victim, server, trap)

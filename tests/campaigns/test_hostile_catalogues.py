@@ -19,6 +19,7 @@ from tests.campaigns.catalogue_forge import dumped, landsat_item, nasty_values, 
 from tests.campaigns.catalogue_victim import WORLD
 from tests.campaigns.hostile_catalogues import (
     check_addresses,
+    check_buckets,
     check_fuzz,
     check_links,
     check_names,
@@ -79,6 +80,7 @@ def test_nothing_of_it_gets_through_over_the_network(tmp_path: Path) -> None:
             check_links(tally, victim, server, tmp_path)
             check_names(tally, victim, sound)
             check_addresses(tally, victim, server, trap, tmp_path)
+            check_buckets(tally, victim, trap, tmp_path)
             check_paging(tally, victim, server, trap)
             check_fuzz(tally, victim, server, trap, seed=5, seconds=2)
     assert tally.faults == []

@@ -89,3 +89,31 @@ def test_a_name_is_judged_by_what_it_stands_for(monkeypatch: pytest.MonkeyPatch)
     assert Hosts(("inside.example",)).addresses("inside.example", 80) == ["inside.example"]
     with pytest.raises(RefusedError, match="none of the hosts"):
         Hosts(("inside.example",)).addresses("public.example", 80)
+
+
+@pytest.mark.parametrize(
+    ("named", "href", "endpoint", "is_lent"),
+    [
+        (("*",), "s3://anybodys/x.jp2", None, False),
+        (("*",), "s3://usgs-landsat/x.TIF", None, True),
+        (("*",), "s3://usgs-landsat/x.TIF", "https://minio.internal:9000", False),
+        (("*",), "s3://usgs-landsat@anybodys/x.TIF", None, False),
+        (("*",), "s3://eodata/x.jp2", None, False),
+        (("*",), "s3://eodata/x.jp2", "https://eodata.dataspace.copernicus.eu", True),
+        (("*", "ours"), "s3://ours/x.tif", "https://minio.internal:9000", True),
+        (("*", "ours"), "s3://Ours/x.tif", None, False),
+        (("*.corp.example",), "s3://evil.corp.example/x.tif", None, False),
+        (("*", "ours"), "gs://ours/x.tif", None, False),
+        (("*", "ours"), "https://ours/x.tif", None, False),
+    ],
+)
+def test_keys_are_lent_to_buckets_that_are_named_and_to_those_of_known_providers(
+    named: tuple[str, ...], href: str, endpoint: str | None, is_lent: bool
+) -> None:
+    assert Hosts(named).lends_keys(href, endpoint) is is_lent
+
+
+def test_a_bucket_of_a_catalogue_on_disk_is_the_operators_word() -> None:
+    assert Hosts(("a.example",)).trusting("s3://ours/x.tif").lends_keys("s3://ours/y.tif", None)
+    Hosts(("a.example",)).trusting("s3://ours/x.tif").check("s3://ours/y.tif")
+    assert not Hosts().trusting("s3://ours/x.tif").lends_keys("s3://theirs/y.tif", None)

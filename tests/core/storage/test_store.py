@@ -14,6 +14,7 @@ import requests
 
 from earthgazer_core.domain.progress import Progress
 from earthgazer_core.errors import InvalidInputError, NotFoundError, ServiceUnavailableError, StorageError
+from earthgazer_core.hosts import Hosts
 from earthgazer_core.settings import StorageSettings
 from earthgazer_core.storage import ObjectHead, ObjectStorage, StoredObject, download, sha256_of
 from earthgazer_core.storage import backup as backup_of
@@ -202,7 +203,7 @@ def test_objects_of_others_are_read_to_know_their_digest(
     storage = ObjectStorage("s3://gazer", s3_settings)
     assert storage.head("theirs.tif") == ObjectHead(len(SMALL), None)
     assert storage.known("theirs.tif").sha256 == hashlib.sha256(SMALL).hexdigest()
-    got = download("s3://gazer/theirs.tif", tmp_path / "x.tif", settings=s3_settings)
+    got = download("s3://gazer/theirs.tif", tmp_path / "x.tif", settings=s3_settings, hosts=Hosts(("gazer",)))
     assert got.path.read_bytes() == SMALL
 
 

@@ -74,6 +74,9 @@ class WebServer:
             def do_GET(self) -> None:
                 owner._answer(self)
 
+            def do_HEAD(self) -> None:
+                owner._answer(self)
+
             def do_POST(self) -> None:
                 owner._answer(self)
 
@@ -132,7 +135,8 @@ class WebServer:
         for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(answer.body)
+        if handler.command != "HEAD":
+            handler.wfile.write(answer.body)
 
     def _send_file(
         self, handler: BaseHTTPRequestHandler, request: Request, data: bytes, cut: Cut | None
