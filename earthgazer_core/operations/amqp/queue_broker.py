@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -16,7 +16,7 @@ from earthgazer_core.operations.amqp.marks import BrokerMarks
 from earthgazer_core.operations.amqp.mover import AmqpMover
 from earthgazer_core.operations.amqp.walk import MOST, Walk, quorum, walking
 from earthgazer_core.operations.broker import Message
-from earthgazer_core.operations.queues.stored import Digests, Stored, digest_of
+from earthgazer_core.operations.queues.stored import Digests, Shown, Stored, digest_of
 from earthgazer_core.recorder.describe import Describer
 from earthgazer_core.recorder.message import Seal
 from earthgazer_core.recorder.redaction import Redactor
@@ -133,23 +133,32 @@ class AmqpQueueBroker(AmqpBroker):
             taken[key] -= 1
         return tuple(found)
 
+    def look(self, queue: str, first: int) -> tuple[tuple[Stored, ...], Mapping[int, Shown]]:
+        """Return the next messages of a queue, and by priority what was there with them."""
+        sizes: Counter[int] = Counter()
+        known: defaultdict[int, Digests] = defaultdict(Digests)
+        found: list[Stored] = []
+        for one in self.waiting(queue):
+            sizes[one.priority] += 1
+            known[one.priority].add(digest_of(one.raw))
+            if len(found) < first:
+                found.append(one)
+        return tuple(found), {priority: Shown(n, known[priority]) for priority, n in sizes.items()}
+
     def sweep(
-        self, queue: str, digests: Mapping[int, Digests], on_page: Callable[[Sequence[bytes]], None]
-    ) -> None:
-        """Take away the messages with these digests by priority; tell of each page once it is gone."""
+        self, queue: str, shown: Mapping[int, Shown], on_page: Callable[[Sequence[bytes]], None]
+    ) -> int:
+        """Take away what was shown, by priority; tell of each page once it is gone."""
         left = MOST
         with self.walking(queue) as walk:
             while left > 0 and (page := walk.next(_PAGE)):
                 left -= len(page)
-                victims = [
-                    held
-                    for held in page
-                    if digest_of(held.stored.raw) in digests.get(held.stored.priority, Digests())
-                ]
+                victims = [held for held in page if _is_among(held.stored, shown)]
                 for held in victims:
                     walk.discard(held)
                 if victims:
                     on_page([held.stored.raw for held in victims])
+        return 0
 
     def mover(self, queue: str, to_queue: str, to_priority: int | None, also: Sequence[str]) -> AmqpMover:
         """Return who carries messages from a queue to another place."""
@@ -193,3 +202,8 @@ class AmqpQueueBroker(AmqpBroker):
         if found.max_priority:
             arguments["x-max-priority"] = found.max_priority
         return arguments
+
+
+def _is_among(stored: Stored, shown: Mapping[int, Shown]) -> bool:
+    there = shown.get(stored.priority)
+    return there is not None and digest_of(stored.raw) in there.known

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from celery import Celery
 
@@ -12,7 +11,8 @@ from earthgazer_core.errors import InvalidInputError, NotFoundError
 from earthgazer_core.operations.broker import Message, RedisBroker
 from earthgazer_core.operations.queues.layout import Layout
 from earthgazer_core.operations.queues.redis_mover import RedisMover
-from earthgazer_core.operations.queues.stored import Digests, Stored, digest_of
+from earthgazer_core.operations.queues.redis_sweeper import RedisSweeper, looked_at
+from earthgazer_core.operations.queues.stored import Shown, Stored
 from earthgazer_core.recorder.describe import Describer
 from earthgazer_core.recorder.message import Seal
 from earthgazer_core.recorder.redaction import Redactor
@@ -24,19 +24,6 @@ _MOST_AT_ONCE = 4_000
 MARKS = "earthgazer.paused"
 """Hash of queue → mark, under the transport's own key prefix."""
 _PRIORITIES = range(10)
-
-_PURGE = """
-local wanted = {}
-for i = 2, #ARGV do wanted[ARGV[i]] = true end
-local found = {}
-for _, raw in ipairs(redis.call('LRANGE', KEYS[1], -tonumber(ARGV[1]), -1)) do
-  if wanted[redis.sha1hex(raw)] then
-    redis.call('LREM', KEYS[1], -1, raw)
-    found[#found + 1] = redis.sha1hex(raw)
-  end
-end
-return found
-"""
 
 _SWAP = """
 if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
@@ -159,16 +146,31 @@ class QueueBroker(RedisBroker):
                 for one in messages
             )
 
-    def sweep(
-        self, queue: str, digests: Mapping[int, Digests], on_page: Callable[[Sequence[bytes]], None]
-    ) -> None:
-        """Take away the messages with these digests by priority step; tell of each page once it is gone."""
+    def look(self, queue: str, first: int) -> tuple[tuple[Stored, ...], Mapping[int, Shown]]:
+        """Return the next messages of a queue, and by priority step what was there with them."""
+        shown: dict[int, Shown] = {}
+        found: list[Stored] = []
+        before = 0
         with self.opened() as layout:
-            script = layout.client.register_script(_PURGE)
-            for step, wanted in digests.items():
-                # What workers take meanwhile moves the pages: a second look finds what the first missed.
-                while wanted and (found := _page(layout, script, layout.list_key(queue, step), wanted)):
-                    on_page(found)
+            keys = [layout.list_key(queue, step) for step in layout.steps]
+            for step, (nearest, there) in zip(layout.steps, looked_at(layout, keys), strict=True):
+                shown[step] = there
+                found += (Stored(raw, queue, step, before + at) for at, raw in enumerate(nearest))
+                before += there.size
+        return tuple(found[:first]), shown
+
+    def sweep(
+        self, queue: str, shown: Mapping[int, Shown], on_page: Callable[[Sequence[bytes]], None]
+    ) -> int:
+        """Take away what was shown, by priority step; return how many are left since they were given back."""
+        given_back = 0
+        with self.opened() as layout:
+            for step, there in shown.items():
+                if there.size:
+                    sweeper = RedisSweeper(layout, layout.list_key(queue, step), there)
+                    sweeper.sweep(on_page)
+                    given_back += sweeper.given_back
+        return given_back
 
     def mover(self, queue: str, to_queue: str, to_priority: int | None, also: Sequence[str]) -> RedisMover:
         """Return who carries messages from a queue to another place."""
@@ -185,20 +187,3 @@ class QueueBroker(RedisBroker):
         with self.opened() as layout:
             script = layout.client.register_script(_SWAP)
             return bool(script(keys=[layout.key(MARKS)], args=[queue, before, after]))
-
-
-def _page(layout: Layout, script: Any, key: str, wanted: Digests) -> list[bytes]:
-    """Take away the next page that has wanted messages and return those, none at the end."""
-    passed = 0
-    while raws := layout.client.lrange(key, -(passed + PAGE), -(passed + 1)):
-        by_digest = {digest_of(raw): raw for raw in raws}
-        victims = [digest for digest in by_digest if digest in wanted]
-        if victims:
-            taken = script(keys=[key], args=[passed + len(raws), *victims])
-            found = [by_digest[digest.decode()] for digest in taken]
-            if found:
-                return found
-            # Workers took all of them just now: look at what has come into their places.
-            continue
-        passed += len(raws)
-    return []

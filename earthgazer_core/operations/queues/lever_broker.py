@@ -12,7 +12,7 @@ from earthgazer_core.operations.amqp.queue_broker import AmqpQueueBroker
 from earthgazer_core.operations.broker import Message
 from earthgazer_core.operations.brokers import AMQP, REDIS, Broker, kind_of, unread
 from earthgazer_core.operations.queues.broker import QueueBroker
-from earthgazer_core.operations.queues.stored import Digests, Stored
+from earthgazer_core.operations.queues.stored import Shown, Stored
 from earthgazer_core.recorder.describe import Describer
 from earthgazer_core.recorder.redaction import Redactor
 
@@ -93,10 +93,16 @@ class LeverBroker(Broker, Protocol):
     def take(self, messages: Sequence[Stored]) -> tuple[bool, ...]:
         """Take these messages away; return of each whether it was still there."""
 
+    def look(self, queue: str, first: int) -> tuple[tuple[Stored, ...], Mapping[int, Shown]]:
+        """Return the next messages of a queue, and by priority what was there with them."""
+
     def sweep(
-        self, queue: str, digests: Mapping[int, Digests], on_page: Callable[[Sequence[bytes]], None]
-    ) -> None:
-        """Take away the messages with these digests by priority; tell of each page once it is gone."""
+        self, queue: str, shown: Mapping[int, Shown], on_page: Callable[[Sequence[bytes]], None]
+    ) -> int:
+        """Take away what was shown, by priority; tell of each page once it is gone.
+
+        Returns the number of messages that are left because workers gave them back: nobody knows when.
+        """
 
     def mover(self, queue: str, to_queue: str, to_priority: int | None, also: Sequence[str]) -> Mover:
         """Return who carries messages from a queue to another place."""

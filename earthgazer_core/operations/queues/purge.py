@@ -1,8 +1,7 @@
-"""Emptying a queue of exactly the messages that somebody was shown before."""
+"""Emptying a queue of the messages that were there when somebody looked, and of no others."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from earthgazer_core.operations.noted import noted
 from earthgazer_core.operations.queues.lever_broker import LeverBroker
 from earthgazer_core.operations.queues.message import WaitingMessage, headers_of, read_message
 from earthgazer_core.operations.queues.record import note_removed
-from earthgazer_core.operations.queues.stored import Digests, digest_of
+from earthgazer_core.operations.queues.stored import Shown
 
 _MOST_NAMED = 100
 
@@ -32,8 +31,8 @@ class PurgePreview:
     """The next to run."""
     unacked: int | None
     """Messages of this queue that workers hold: a purge leaves them alone. None where nobody tells."""
-    digests: Mapping[int, Digests] = field(repr=False)
-    """The messages themselves, by priority step, as SHA-1 of their bytes."""
+    shown: Mapping[int, Shown] = field(repr=False)
+    """What tells the messages that were there from those that come later, by priority step."""
 
     @property
     def total(self) -> int:
@@ -48,13 +47,15 @@ class Purged:
     queue: str
     """The queue."""
     purged: int
-    """Messages taken away; all of them had been shown."""
+    """Messages taken away; all of them were there when the queue was looked at."""
     gone: int
-    """Messages shown that workers or others had taken before."""
+    """Messages counted then that workers or others had taken before."""
     left: int
-    """Messages still there: they came after the preview."""
+    """Messages still there: they came, or were given back, after the preview."""
     unacked: int | None
     """Messages that workers hold, untouched; None where nobody tells."""
+    given_back: int = 0
+    """Of those left, how many workers gave back; of a long queue nobody knows when."""
 
     @property
     def summary(self) -> str:
@@ -62,7 +63,10 @@ class Purged:
         words = f"{self.queue}: {self.purged} purged"
         if self.gone:
             words += f", {self.gone} had gone before"
-        return f"{words}, {self.left} came since and are left" if self.left else words
+        if self.given_back:
+            words += f", {self.given_back} that workers gave back are left"
+        came = self.left - self.given_back
+        return f"{words}, {came} came since and are left" if came > 0 else words
 
 
 def preview_purge(broker: LeverBroker, queue: str, first: int = 10) -> PurgePreview:
@@ -74,16 +78,10 @@ def preview_purge(broker: LeverBroker, queue: str, first: int = 10) -> PurgePrev
     """
     broker.require(queue)
     at = datetime.now(UTC)
-    digests: dict[int, Digests] = {}
-    sizes: Counter[int] = Counter()
-    shown: list[WaitingMessage] = []
-    for one in broker.waiting(queue):
-        sizes[one.priority] += 1
-        digests.setdefault(one.priority, Digests()).add(digest_of(one.raw))
-        if len(shown) < first:
-            shown.append(read_message(broker, one))
-    unacked = _unacked(broker, queue)
-    return PurgePreview(queue, at, broker.ranked(sizes), tuple(shown), unacked, digests)
+    found, shown = broker.look(queue, first)
+    by_priority = broker.ranked({priority: there.size for priority, there in shown.items()})
+    messages = tuple(read_message(broker, one) for one in found)
+    return PurgePreview(queue, at, by_priority, messages, _unacked(broker, queue), shown)
 
 
 def purge(
@@ -120,10 +118,11 @@ def purge(
             if on_progress is not None:
                 on_progress(detail["purged"], preview.total)
 
-        broker.sweep(queue, preview.digests, on_page)
+        given_back = broker.sweep(queue, preview.shown, on_page)
         left = broker.depth(queue)
         purged = detail["purged"]
-        result = Purged(queue, purged, preview.total - purged, left, _unacked(broker, queue))
+        gone = max(0, preview.total - purged - given_back)
+        result = Purged(queue, purged, gone, left, _unacked(broker, queue), given_back)
         detail |= {"gone": result.gone, "left": result.left}
     return result
 

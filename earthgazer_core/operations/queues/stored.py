@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 
 
@@ -48,6 +49,29 @@ class Digests:
 
     def __bool__(self) -> bool:
         return bool(self._buckets)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What waited with one priority when somebody looked."""
+
+    size: int
+    """How many messages."""
+    known: Digests = field(repr=False)
+    """All of them, or those that were next and those that workers had given back."""
+    newest: tuple[str, ...] = ()
+    """Digests of the newest: what waits nearer to its turn was there too. Empty where all are known."""
+
+
+def was_given_back(raw: bytes) -> bool:
+    """Whether a message had been with a worker which gave it back to its queue."""
+    if b'"redelivered"' not in raw:
+        return False
+    try:
+        # A retry takes the headers along, but not this.
+        return json.loads(raw)["properties"]["delivery_info"]["redelivered"] is True
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
 
 
 def digest_of(raw: bytes) -> str:

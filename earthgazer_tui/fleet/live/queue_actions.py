@@ -134,7 +134,7 @@ class QueueActions:
         if not preview.total:
             raise NotFoundError(f"nothing waits in {queue}; what workers hold stays with them")
         token = secrets.token_hex(8)
-        # Only the last one is kept: it names every message of a queue.
+        # Only the last one is kept: a purge takes what was shown last.
         self._preview = (token, preview)
         return PurgePlan(
             queue, token, preview.total, preview.by_priority, self._rows(preview.first), preview.unacked

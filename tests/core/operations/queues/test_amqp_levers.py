@@ -76,6 +76,8 @@ def test_a_look_changes_neither_order_nor_number(fleet: AmqpFleet) -> None:
 def test_depth_and_consumers_are_the_brokers_own(fleet: AmqpFleet) -> None:
     fleet.send(1)
     fleet.send(2)
+    # Nobody waits for RabbitMQ to confirm what it was sent.
+    eventually(lambda: fleet.broker.depth("steps") == 2, "both messages")
     snapshot = fleet.broker.snapshot(["steps", "never"])
     assert [(one.name, one.depth, one.consumers) for one in snapshot.queues] == [
         ("steps", 2, 0),

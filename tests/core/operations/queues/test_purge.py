@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from earthgazer_core.errors import NotFoundError
@@ -43,21 +45,95 @@ def test_exactly_what_was_shown_goes_and_what_workers_hold_stays(fleet: TunedFle
     fleet.until(running, "SUCCESS")
 
 
+def given_back(raw: bytes, task_id: str) -> bytes:
+    """Return a message as kombu gives it back to the end that the next is taken from."""
+    message = json.loads(raw)
+    message["headers"]["id"] = task_id
+    message["headers"]["redelivered"] = message["properties"]["delivery_info"]["redelivered"] = True
+    message["properties"]["delivery_tag"] = task_id
+    return json.dumps(message).encode()
+
+
 def test_a_long_queue_is_purged_in_pages_around_what_came_back(fleet: TunedFleet) -> None:
-    ids = fleet.flood(2_200)
+    fleet.flood(2_200)
     preview = preview_purge(fleet.broker, "steps")
     assert preview.total == 2_200
     with fleet.broker.opened() as layout:
-        # Given back by a worker: it goes to the end where the next is taken from.
-        back = layout.client.lindex("steps", 0).replace(ids[-1].encode(), b"given-back")
+        back = given_back(layout.client.lindex("steps", 0), "given-back")
         layout.client.rpush("steps", back)
         layout.client.linsert("steps", "BEFORE", layout.client.lindex("steps", 700), back)
     steps: list[tuple[int, int]] = []
     result = purge(fleet.broker, preview, on_progress=lambda *progress: steps.append(progress))
-    assert (result.purged, result.gone, result.left) == (2_200, 0, 2)
+    assert (result.purged, result.gone, result.left, result.given_back) == (2_200, 0, 2, 2)
+    assert result.summary == "steps: 2200 purged, 2 that workers gave back are left"
     assert fleet.waiting() == ["given-back", "given-back"]
     assert steps[-1] == (2_200, 2_200)
     assert len(steps) > 3
+
+
+def test_of_a_long_queue_only_its_ends_are_read(fleet: TunedFleet) -> None:
+    fleet.flood(5_000)
+    with fleet.broker.opened() as layout:
+        before = layout.client.info("stats")["total_net_output_bytes"]
+        preview = preview_purge(fleet.broker, "steps")
+        read = layout.client.info("stats")["total_net_output_bytes"] - before
+        whole = layout.client.memory_usage("steps", samples=0)
+    assert preview.total == 5_000
+    assert len(preview.first) == 10
+    assert read < whole / 5
+
+
+def test_what_comes_into_a_long_queue_stays_while_workers_take_from_it(fleet: TunedFleet) -> None:
+    fleet.flood(3_000)
+    preview = preview_purge(fleet.broker, "steps")
+    since = fleet.flood(1_200)
+    held: list[bytes] = []
+
+    def work(_: int, __: int) -> None:
+        with fleet.broker.opened() as layout:
+            held.extend(layout.client.rpop("steps", 40) or ())
+
+    result = purge(fleet.broker, preview, on_progress=work)
+    taken = [json.loads(raw)["headers"]["id"] for raw in held]
+    assert result.purged + sum(task_id not in since for task_id in taken) == 3_000
+    assert result.gone == 3_000 - result.purged
+    assert sorted([*fleet.waiting(), *(task_id for task_id in taken if task_id in since)]) == sorted(since)
+
+
+def test_a_long_queue_that_was_worked_off_loses_nothing_that_came_since(fleet: TunedFleet) -> None:
+    fleet.flood(1_000)
+    preview = preview_purge(fleet.broker, "steps")
+    with fleet.broker.opened() as layout:
+        layout.client.delete("steps")
+    since = fleet.flood(600)
+    result = purge(fleet.broker, preview)
+    assert (result.purged, result.gone, result.left) == (0, 1_000, 600)
+    assert sorted(fleet.waiting()) == sorted(since)
+
+
+def test_much_that_workers_gave_back_before_is_shown_and_goes(fleet: TunedFleet) -> None:
+    fleet.flood(2_000)
+    with fleet.broker.opened() as layout:
+        model = layout.client.lindex("steps", 0)
+        layout.client.rpush("steps", *(given_back(model, f"before-{number}") for number in range(1_300)))
+    preview = preview_purge(fleet.broker, "steps")
+    with fleet.broker.opened() as layout:
+        layout.client.rpush("steps", given_back(model, "since"))
+    result = purge(fleet.broker, preview)
+    assert (result.purged, result.left, result.given_back) == (3_300, 1, 1)
+    assert fleet.waiting() == ["since"]
+    assert purge(fleet.broker, preview_purge(fleet.broker, "steps")).purged == 1
+
+
+def test_the_newest_may_be_deleted_between_preview_and_purge(fleet: TunedFleet) -> None:
+    fleet.flood(1_000)
+    preview = preview_purge(fleet.broker, "steps")
+    with fleet.broker.opened() as layout:
+        layout.client.ltrim("steps", 30, -1)
+    since = fleet.flood(300)
+    result = purge(fleet.broker, preview)
+    assert (result.purged, result.gone, result.left) == (970, 30, 300)
+    assert sorted(fleet.waiting()) == sorted(since)
 
 
 def test_an_empty_queue_and_none_at_all(fleet: TunedFleet) -> None:
