@@ -56,6 +56,12 @@ class EarthGazerTask(Task):  # type: ignore[type-arg]
                 " ask for a smaller part, or raise EARTHGAZER__CELERY__TASK_SOFT_TIME_LIMIT_S and"
                 " EARTHGAZER__CELERY__TASK_TIME_LIMIT_S"
             ) from error
+        except MemoryError as error:
+            # Celery ends the whole worker for such an error, and the next one that is given the message.
+            raise PermanentError(
+                f"the system gave this process no more memory ({str(error) or 'out of memory'}); ask for a"
+                " smaller part, run fewer processes on the machine, or raise their limit"
+            ) from error
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise

@@ -1,6 +1,9 @@
-"""Messages that come twice, on real workers: copies, late acknowledgement, memory, broker, warm shutdown.
+"""Messages that come twice, on real workers: copies, late acknowledgement, memory, crash, broker, shutdown.
 
-Run ``python -m tests.campaigns.redelivery [--seed S] [--seeds K]``.
+Run ``python -m tests.campaigns.redelivery [--seed S] [--seeds K]``. A process that takes too much memory is
+killed by a watcher with the kernel's own signal: the kernel's killer keeps to a memory cgroup, which only
+root may make, or an owner of a delegated one, and without it would pick its victim among all processes of the
+machine. What ``RLIMIT_AS`` does instead, an allocation that fails, is a case of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -153,8 +156,11 @@ class Fleet:
     def close(self) -> None:
         """End all workers, and what publishes."""
         for worker in self._workers.values():
-            os.killpg(worker.pid, signal.SIGKILL)
+            # One that has ended by itself may have left its pool, or nothing at all.
+            with suppress(ProcessLookupError):
+                os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()
+        self._workers.clear()
         for recorder in recorders(self.app):
             recorder.close()
         consumer: Any = self.app.backend.result_consumer  # type: ignore[attr-defined]
@@ -272,6 +278,65 @@ def run_out_of_memory(fleet: Fleet, dice: random.Random) -> None:
     _end_all(fleet, "one")
 
 
+def be_refused_memory(fleet: Fleet, dice: random.Random) -> None:
+    """Have allocations of a task fail: it fails, at once and alone, and its process goes on."""
+    word = f"starve{dice.random()}"
+    fleet.start("one")
+    ids = [fleet.send("starve", f"{word}-{number}") for number in range(2)]
+    for task_id in ids:
+        row = fleet.until_state(task_id, "FAILURE", "SUCCESS")
+        is_told = row.error_type == "PermanentError" and "no more memory" in str(row.error_message)
+        fleet.tally.check(is_told, f"refused memory: {row.state} {row.error_type}: {row.error_message}")
+    fleet.until_quiet()
+    starts = [line for line in fleet.journal().elements() if line.startswith(f"begin {word}")]
+    fleet.tally.check(len(starts) == 2, f"refused memory: {starts}")
+    pids = {line.rpartition(" ")[2] for line in starts}
+    fleet.tally.check(len(pids) == 1, f"refused memory: the processes were {pids}")
+    with fleet.services.database.session() as session:
+        dead = {letter.task_id for letter in list_dead_letters(session)}
+    fleet.tally.check(not dead & set(ids), "refused memory: dead letters")
+    fleet.tally.did("tasks refused memory", 2)
+    _end_all(fleet, "one")
+
+
+def crash_in_raster(fleet: Fleet, dice: random.Random) -> None:
+    """Let native code crash in the middle of a raster until its task is given up; then let it be."""
+    capture = _capture(fleet, dice.randrange(1 << 30))
+    (fleet.services.directory / f"crash-{capture}").touch()
+    fleet.start("one")
+    task_id = str(fleet.app.send_task("earthgazer.cpu.compute_ndvi", kwargs={"capture_id": capture}).id)
+    row = fleet.until_state(task_id, "FAILURE", "SUCCESS")
+    fleet.tally.check(row.error_type == "DeadLetterError", f"crash: {row.state} {row.error_type}")
+    fleet.tally.check("signal 11 (SIGSEGV)" in str(row.error_message), f"crash: {row.error_message}")
+    fleet.until_quiet()
+    # Were it a loop, it would go on now.
+    fleet.until_state(fleet.send("linger", f"after-crash{capture}", 0.5), "SUCCESS")
+    crashes = fleet.journal()[f"crash {capture}"]
+    fleet.tally.check(crashes == 2, f"crash: {crashes} times")
+    fleet.tally.did("processes that crashed in native code", crashes)
+    with fleet.services.database.session() as session:
+        dead = [letter.task_id for letter in list_dead_letters(session)]
+        made = session.scalars(select(ArtifactRow.uri).where(ArtifactRow.capture_id == capture)).all()
+    fleet.tally.check(task_id in dead, "crash: it is no dead letter")
+    fleet.tally.check(not made, f"crash: it made {made}")
+    (fleet.services.directory / f"crash-{capture}").unlink()
+    Retrier(fleet.services.database, fleet.app).retry(task_id)
+    row = fleet.until_state(task_id, "SUCCESS", "FAILURE")
+    fleet.tally.check((row.state, row.attempt) == ("SUCCESS", 2), f"crash: {row.state}: {row.error_message}")
+    work = fleet.settings.storage.data_path / "work"
+    left = list(work.iterdir())
+    fleet.tally.did("directories of crashed processes", len(left))
+    for directory in left:
+        # What has just been made is nobody's leftover yet.
+        os.utime(directory, (0, 0))
+    swept = fleet.app.send_task("earthgazer.maintenance.sweep_work_files", queue="default")
+    fleet.until_state(str(swept.id), "SUCCESS")
+    fleet.tally.check(not list(work.iterdir()), f"crash: left {list(work.iterdir())}")
+    partial = [str(path) for path in fleet.settings.storage.data_path.rglob(".*") if path.is_file()]
+    fleet.tally.check(not partial, f"crash: left {partial}")
+    _end_all(fleet, "one")
+
+
 def shut_down_warm(fleet: Fleet, dice: random.Random) -> None:
     """End a worker in the middle of a long task: it finishes that, and gives back what it had not begun."""
     word = f"warm{dice.random()}"
@@ -323,7 +388,10 @@ def lose_broker(fleet: Fleet, dice: random.Random) -> None:
     _end_all(fleet, "one")
 
 
-CASES = (lose_broker, deliver_twice, acknowledge_late, run_out_of_memory, shut_down_warm)
+CASES = (
+    lose_broker, deliver_twice, acknowledge_late, run_out_of_memory, be_refused_memory, crash_in_raster,
+    shut_down_warm,
+)  # fmt: skip
 
 
 def campaign(
