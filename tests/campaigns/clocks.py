@@ -246,12 +246,15 @@ def check_terminal(tally: Tally, home: Path, url: str, name: str, *, answers_oth
 def check_terminals(tally: Tally, dice: random.Random) -> None:
     """Go through all terminals."""
     with scratch() as home, broker(home) as server:
-        for name in dice.sample(list(TERMINALS), len(TERMINALS)):
-            check_terminal(tally, home, server.url, name)
-            tally.say(f"terminal {name}")
-        for name in ("C", "no locale"):
-            check_terminal(tally, home, server.url, name, answers_otherwise=True)
-            tally.say(f"terminal {name}, which turns out not to speak UTF-8")
+        looks = [(name, False) for name in dice.sample(list(TERMINALS), len(TERMINALS))]
+        for name, answers_otherwise in (*looks, ("C", True), ("no locale", True)):
+            what = f"terminal {name}{', which turns out not to speak UTF-8' if answers_otherwise else ''}"
+            try:
+                check_terminal(tally, home, server.url, name, answers_otherwise=answers_otherwise)
+            except TimeoutError as error:
+                tally.fault(f"{what}: {error}")
+            else:
+                tally.say(what)
 
 
 def check_command_line(tally: Tally, services: CampaignServices, name: str) -> None:

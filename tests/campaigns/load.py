@@ -38,15 +38,16 @@ FAILS_EVERY = 50
 """Of the tasks that :mod:`tests.benchmarks.event_load` tells of."""
 FLAT_MB = 25.0
 """Growth of memory that counts as none: the allocator's own breathing, and screens that are built when looked at."""
-MOST_MB = 200.0
+MOST_MB = 256.0
+"""Room for all screens, for as many tasks and failures as it remembers, for views of them and for a backlog."""
 KEY_BUDGET_S = 0.5
 """For a key on a loaded machine; how quick keys are on a quiet one is a benchmark's business."""
 COMMAND_BUDGET_MS = 25.0
 """A command that takes longer holds up every other client of the broker."""
 FULL_AFTER_S = 90.0
 """By then the console remembers as many tasks and failures as it ever will."""
-PREVIEWED_BYTES = 40
-"""Room for each message that a purge was shown: it takes no others."""
+PREVIEW_BUDGET_S = 5.0
+"""For a preview of a purge on a loaded machine, however long the queue is: only its ends are read."""
 QUEUE = "burst"
 _SCREENS = (("6", "Pool"), ("7", "Ran"), ("3", "Oldest"), ("1", "Finished"))
 _LONGEST_S = 120.0
@@ -99,11 +100,16 @@ def check_keys(tally: Tally, keys_s: Sequence[float], when: str, *, is_timed: bo
     median, worst = statistics.median(keys_s), max(keys_s)
     tally.did("keys", len(keys_s))
     tally.say(
-        f"keys {when}: median {median * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms, longest {worst * 1e3:.0f} ms of {len(keys_s)}"
+        f"keys {when}: median {median * 1e3:.0f} ms, p95 {p95 * 1e3:.0f} ms, longest {worst * 1e3:.0f} ms of {len(keys_s)}; {beside()}"
     )
     tally.check(
         median < KEY_BUDGET_S or not is_timed, f"keys {when} took {median:.2f} s, half of them longer"
     )
+
+
+def beside() -> str:
+    """Return how much else the machine has to do."""
+    return f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
 
 
 def check_events(tally: Tally, *, rate: int, seconds: float, seed: int, is_timed: bool = True) -> None:
@@ -250,7 +256,8 @@ def check_burst(
             after = probe.memory_mb()
             asked_at = time.monotonic()
             probe.wait_for("Their tasks will never run", _LONGEST_S, keys="X")
-            tally.say(f"preview of a purge in the console: {time.monotonic() - asked_at:.1f} s")
+            previewed_s = time.monotonic() - asked_at
+            tally.say(f"preview of a purge in the console: {previewed_s:.1f} s")
             settled = probe.memory_mb()
             probe.press("\x1b")
             asyncio.run(check_verbs(tally, server.url, messages))
@@ -259,7 +266,7 @@ def check_burst(
             ]
             worst = max(slow, default=(0.0, b""))
             tally.say(
-                f"memory of the console: {before:.0f} MB before, {after:.0f} MB beside the queue, {settled:.0f} MB with all of it previewed"
+                f"memory of the console: {before:.0f} MB before, {after:.0f} MB beside the queue, {settled:.0f} MB with a purge of it previewed"
             )
             tally.say(f"longest command of the broker: {worst[0]:.1f} ms {worst[1].decode(errors='replace')}")
             tally.check(
@@ -270,8 +277,8 @@ def check_burst(
                 tally.check(
                     after - before < FLAT_MB, f"a long queue costs the console {after - before:.0f} MB"
                 )
-                most = FLAT_MB + messages * PREVIEWED_BYTES / 1e6
-                tally.check(settled - after < most, f"a preview of all of it costs {settled - after:.0f} MB")
+                tally.check(settled - after < FLAT_MB, f"a preview of it costs {settled - after:.0f} MB")
+                tally.check(previewed_s < PREVIEW_BUDGET_S, f"a preview of it takes {previewed_s:.1f} s")
             left = client.llen(QUEUE) + client.llen("side")
             tally.check(left == messages, f"{messages} messages were queued, {left} are there")
 
@@ -293,13 +300,20 @@ def main() -> int:
     """Run the campaign."""
     parser = argparse.ArgumentParser(description="A day's events, and a million messages.")
     parser.add_argument("--minutes", type=float, default=4.0, help="for how long events are sent")
-    parser.add_argument("--whole", action="store_true", help="send the whole day, however long that takes")
+    parser.add_argument(
+        "--whole", action="store_true", help="send the whole day, however long that takes: it says so first"
+    )
     parser.add_argument("--rate", type=int, default=24_000, help="events per second")
     parser.add_argument("--messages", type=int, default=1_000_000, help="messages in the queue")
     parser.add_argument("--seed", type=int, default=1, help="repeats the keys")
     wanted = parser.parse_args()
     tally = Tally(f"load, seed {wanted.seed}")
-    seconds = DAY_TASKS * EVENTS_PER_TASK / wanted.rate if wanted.whole else wanted.minutes * 60
+    day_s = DAY_TASKS * EVENTS_PER_TASK / wanted.rate
+    seconds = day_s if wanted.whole else wanted.minutes * 60
+    tally.say(
+        f"{min(1.0, seconds / day_s):.1%} of a day's {DAY_TASKS * EVENTS_PER_TASK:,} events, in about"
+        f" {seconds / 60:.0f} min at {wanted.rate:,} events/s (all of them take {day_s / 60:.0f}); {beside()}"
+    )
     check_events(tally, rate=wanted.rate, seconds=seconds, seed=wanted.seed)
     check_burst(tally, messages=wanted.messages, seed=wanted.seed)
     return tally.end()
