@@ -11,7 +11,6 @@ from typing import Any, Final, TextIO, cast
 
 from rich.color import ColorSystem
 from textual._compositor import CompositorUpdate
-from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition
@@ -27,6 +26,7 @@ from earthgazer_tui.terminal.charset import (
     charset_of,
 )
 from earthgazer_tui.terminal.flow import ASK, PATIENCE_S, Flow
+from earthgazer_tui.terminal.key_parser import KeyParser
 from earthgazer_tui.terminal.picture import Picture
 from earthgazer_tui.terminal.writer import Writer
 
@@ -142,10 +142,13 @@ class FrameDriver(LinuxDriver):
 
         Textual's own would spin at the end of a terminal, and end the app at a byte that is no UTF-8.
         """
-        parser = XTermParser(self._debug)
+        parser = KeyParser(self._debug)
         decode = getincrementaldecoder("utf-8")("replace").decode
         while not self.exit_event.is_set():
             if select.select([self.fileno], [], [], _TICK_S)[0]:
+                # On a busy machine an escape may have stood alone for long before we got to look.
+                for message in parser.tick():
+                    self.process_message(message)
                 try:
                     data = os.read(self.fileno, _CHUNK)
                 except OSError:
