@@ -4,6 +4,7 @@ EarthGazerError
 ├── TransientError            a later try may succeed; tasks retry these alone
 │   ├── RemoteUnavailableError    network, HTTP 5xx, HTTP 429 (``retry_after_s``)
 │   └── ServiceUnavailableError   database, broker or object store is down or restarting
+│       └── UnsureError               its answer was lost: it may have been done
 └── PermanentError            trying again can't help; the message says what to do
     ├── InvalidInputError         an argument, option or setting is wrong
     ├── NotFoundError             no such location, capture, artifact, task, …
@@ -38,6 +39,10 @@ class RemoteUnavailableError(TransientError):
 
 class ServiceUnavailableError(TransientError):
     """The database, the broker or the object store can't be reached now."""
+
+
+class UnsureError(ServiceUnavailableError):
+    """An answer was lost: nobody knows whether it was done. The message says how to find out."""
 
 
 class PermanentError(EarthGazerError):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from earthgazer_core.db.session import Database
 from earthgazer_core.db.tables import OperatorActionRow
+from earthgazer_core.errors import PermanentError, UnsureError
 
 
 def who() -> tuple[str, str | None]:
@@ -24,6 +25,13 @@ def who() -> tuple[str, str | None]:
         return user, os.ttyname(sys.stdin.fileno())
     except (OSError, ValueError, AttributeError):
         return user, None
+
+
+def outcome_of(error: BaseException) -> str:
+    """Return what the audit calls what ended so: ``refused``, ``unsure`` or ``failed``."""
+    if isinstance(error, UnsureError):
+        return "unsure"
+    return "refused" if isinstance(error, PermanentError) else "failed"
 
 
 def note(
@@ -63,7 +71,7 @@ def record(
         database: Where the audit is kept.
         action: ``task.retry``, ``pool.grow``, …
         target: What it was done to.
-        outcome: ``done``, ``refused`` or ``failed``.
+        outcome: ``done``, ``refused``, ``failed``, or ``unsure`` where an answer was lost.
         detail: What came of it; no secrets.
         context: The fleet's name where one works on several.
 

@@ -24,6 +24,8 @@ _SCAN_PAGE = 2_000
 _NAMES_AGE_S = 15.0
 _PATIENCE_S = 5.0
 _OWN_EXCHANGES = ("celeryev",)
+_UNDELIVERED = "ae.undeliver"
+"""Where apps have kombu put what no binding leads anywhere, by the name that its documentation gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,20 @@ class RedisBroker:
             with self._opened() as client:
                 self._bindings = dict(self._read_bindings(client))
             configured = self._app.amqp.queues if self._names_are_configured else ()
-            self._names = tuple({*configured, *self._bindings.values()})
+            self._names = tuple({*configured, *self._bindings.values(), *self._used(self.undelivered)})
             self._names_at = time.monotonic()
         return tuple(sorted({*self._names, *also}))
+
+    @property
+    def undelivered(self) -> tuple[str, ...]:
+        """Queues for what no binding led to any other: nobody reads them."""
+        options = self._app.conf.broker_transport_options or {}
+        return tuple(sorted({_UNDELIVERED, str(options.get("deadletter_queue") or _UNDELIVERED)}))
+
+    @property
+    def bindings(self) -> Mapping[tuple[str, str], str]:
+        """Queues by (exchange, routing key), as they were last read."""
+        return self._bindings
 
     def snapshot(self, names: Sequence[str], consumers: Mapping[str, int] | None = None) -> BrokerSnapshot:
         """Return the state of these queues; ``consumers`` maps names to numbers of workers."""
@@ -264,6 +277,13 @@ class RedisBroker:
 
     def _list_key(self, queue: str, step: int) -> str:
         return self._key(f"{queue}{self._channel.sep}{step}" if step else queue)
+
+    def _used(self, queues: Iterable[str]) -> Iterator[str]:
+        """Yield those of these queues that hold messages: with no binding, nothing else tells of them."""
+        with self._opened() as client:
+            for queue in queues:
+                if client.exists(*(self._list_key(queue, step) for step in self._channel.priority_steps)):
+                    yield queue
 
     def _read_bindings(self, client: redis.Redis) -> Iterator[tuple[tuple[str, str], str]]:
         prefix = self._key(self._channel.keyprefix_queue % "")

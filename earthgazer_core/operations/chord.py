@@ -8,8 +8,9 @@ twice or never.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +25,8 @@ from celery.result import allow_join_result
 from earthgazer_core.errors import RefusedError, ServiceUnavailableError
 from earthgazer_core.operations.chord_record import ChordRecord, Part
 from earthgazer_core.operations.chord_scripts import CONCLUDE, RELEASE, SETTLE
+
+logger = logging.getLogger(__name__)
 
 _JOIN_WITHIN_S = 10.0
 _DONE_FOR_S = 3600
@@ -127,10 +130,16 @@ class ChordKeys:
         try:
             yield self._results(record)
         except BaseException:
-            client.eval(RELEASE, 1, keys["c"], token)
+            with suppress(redis.RedisError):
+                # Where it can't be given back, it ends by itself.
+                client.eval(RELEASE, 1, keys["c"], token)
             raise
         names = [keys[name] for name in "cjtsd"]
-        client.eval(CONCLUDE, 5, *names, token, _DONE_FOR_S)
+        try:
+            client.eval(CONCLUDE, 5, *names, token, _DONE_FOR_S)
+        except redis.RedisError as error:
+            # The body is out: it must not look as if it were not, and the record keeps it from going twice.
+            logger.warning("chord %s could not be concluded: %s", record.group_id, error)
 
     def _refusal(self, record: ChordRecord, state: _State) -> str:
         if state.lease == b"done" or record.is_body_sent:

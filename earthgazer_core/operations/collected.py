@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,8 @@ class Collected:
         self._batch = Batch()
         self.clock = RecordClock()
         """What they are stamped by."""
+        self.presume: Callable[[], None] = _nothing
+        """Records a message of this thread whose answer by the broker was lost: it counts as sent."""
 
     def add(self, records: Iterable[Record]) -> int:
         """Take records; return how many there are."""
@@ -54,11 +56,13 @@ class Collected:
 def collecting(app: Celery, seal: Seal) -> Iterator[Collected]:
     """Collect the records of what this thread publishes for an app without a recorder in this process."""
     collected = Collected()
-    if recorders(app):
+    for recorder in recorders(app):
+        collected.presume = recorder.presume_published
         yield collected
         return
     redactor = Redactor(app, RecorderSettings().redact)
     publisher = PublishRecorder(collected, Describer(app, redactor, seal), redactor)
+    collected.presume = publisher.presume
     thread = threading.get_ident()
 
     def before(**told: Any) -> None:
@@ -76,3 +80,7 @@ def collecting(app: Celery, seal: Seal) -> Iterator[Collected]:
     finally:
         signals.before_task_publish.disconnect(before)
         signals.after_task_publish.disconnect(after)
+
+
+def _nothing() -> None:
+    """Stand for what records, until it is known."""

@@ -12,14 +12,14 @@ from uuid import uuid4
 from celery import Celery
 from celery.utils.saferepr import saferepr
 
-from earthgazer_core.errors import EarthGazerError, RefusedError, ServiceUnavailableError
+from earthgazer_core.errors import EarthGazerError, RefusedError, ServiceUnavailableError, UnsureError
 from earthgazer_core.operations.arguments import Arguments, names_after
 from earthgazer_core.operations.chord import ChordKeys, Repair
 from earthgazer_core.operations.chord_places import places
 from earthgazer_core.operations.chord_record import ChordRecord
 from earthgazer_core.operations.lock import Holder, OperatorLock
 from earthgazer_core.operations.queues.message import call_of
-from earthgazer_core.operations.republish import UnsureError, publish, renewed
+from earthgazer_core.operations.republish import publish, renewed
 from earthgazer_core.recorder.message import serialise
 
 COPIED = ("FAILURE", "REVOKED")
@@ -103,6 +103,7 @@ class Copier:
         Raises:
             RefusedError: it can't be, or another operator did; nothing was sent.
             ServiceUnavailableError: a server is away; nothing was sent.
+            UnsureError: the broker's answer is lost; the lock says so to whoever tries again.
         """
         [outcome] = self.copy_all((task,))
         if isinstance(outcome, EarthGazerError):

@@ -20,7 +20,7 @@ from celery import Celery
 from kombu import Consumer, Producer, Queue
 from kombu.exceptions import KombuError, SerializationError
 
-from earthgazer_core.errors import ServiceUnavailableError
+from earthgazer_core.errors import ServiceUnavailableError, UnsureError
 
 logger = logging.getLogger(__name__)
 
@@ -260,8 +260,11 @@ class Mailbox:
             yield
         except self._errors() as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            doubt = "; workers may have been told nevertheless" if exchange.is_begun else ""
-            raise ServiceUnavailableError(f"broker unavailable: {reason}{doubt}") from error
+            if exchange.is_begun:
+                raise UnsureError(
+                    f"broker unavailable: {reason}; workers may have been told nevertheless"
+                ) from error
+            raise ServiceUnavailableError(f"broker unavailable: {reason}") from error
 
 
 class _Exchange:

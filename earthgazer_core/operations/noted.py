@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from earthgazer_core.db.session import Database
-from earthgazer_core.errors import EarthGazerError, PermanentError, ServiceUnavailableError
+from earthgazer_core.errors import EarthGazerError, ServiceUnavailableError
 from earthgazer_core.operations import audit
 
 DONE, REFUSED, FAILED = "done", "refused", "failed"
@@ -41,7 +41,7 @@ def noted(
         yield note
     except EarthGazerError as error:
         if database is not None:
-            outcome = REFUSED if isinstance(error, PermanentError) else FAILED
+            outcome = audit.outcome_of(error)
             audit.record(database, action, target, outcome, {**note.detail, "reason": str(error)}, context)
         raise
     if database is None:

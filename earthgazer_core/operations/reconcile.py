@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from earthgazer_core.db.session import Database, now
 from earthgazer_core.db.tables import TaskExecutionRow, TaskMessageRow
-from earthgazer_core.errors import NotFoundError, RefusedError
+from earthgazer_core.errors import NotFoundError, RefusedError, UnsureError
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.mailbox import Mailbox
@@ -200,7 +200,14 @@ def _republish(database: Database, app: Celery, seal: Seal, task: LostTask) -> s
         except RefusedError as error:
             return str(error)
         content = (message.content_type, message.content_encoding, body)
-        publish(app, message.headers, message.properties, content, row.queue)
+        try:
+            publish(app, message.headers, message.properties, content, row.queue)
+        except UnsureError as error:
+            # It counts as sent, and is looked for again when its grace is over.
+            note_republished(session, task.task_id)
+            return str(error)
+        except RefusedError as error:
+            return str(error)
         note_republished(session, task.task_id)
     return ""
 
@@ -213,7 +220,7 @@ def _publish_bodies(
     for task_id in task_ids:
         try:
             retrier.retry(task_id)
-        except (RefusedError, NotFoundError) as error:
+        except (RefusedError, NotFoundError, UnsureError) as error:
             unsent.append((task_id, str(error)))
         else:
             sent.append(task_id)

@@ -13,18 +13,12 @@ from celery.canvas import maybe_signature
 from celery.result import denied_join_result
 from kombu.exceptions import KombuError
 
-from earthgazer_core.errors import RefusedError, ServiceUnavailableError
+from earthgazer_core.errors import RefusedError, ServiceUnavailableError, UnsureError
 from earthgazer_core.recorder.describe import parse_time
+from earthgazer_core.recorder.graph import first_steps
 
 _PATIENCE_S = 5
 _OF_DELIVERY = ("delivery_tag", "delivery_info", "body_encoding")
-
-
-class UnsureError(ServiceUnavailableError):
-    """The broker fell silent while a message was sent: it may have been published, and may be on its way."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"broker unavailable, the message may have been published: {reason}")
 
 
 def renewed(
@@ -72,7 +66,7 @@ def publish(
         producer = app.amqp.Producer(channel, auto_declare=False)
         if known is not None:
             producer.maybe_declare(known)
-        with _sending(connection):
+        with _sending(connection, str(headers.get("id"))):
             producer.publish(
                 body,
                 exchange=exchange,
@@ -83,6 +77,7 @@ def publish(
                 delivery_mode=2,
                 retry=False,
                 mandatory=True,
+                confirm_timeout=_PATIENCE_S,
                 **options,
             )
 
@@ -104,7 +99,9 @@ def publish_signature(
         queue: Where it goes; None for where the app or the signature says.
 
     Raises:
+        RefusedError: the broker refuses it.
         ServiceUnavailableError: the broker is away; nothing was sent.
+        UnsureError: its answer is lost; whoever sends once more may send twice.
     """
     body: Any = maybe_signature(dict(signature), app=app)
     options: dict[str, Any] = {"headers": {"run_id": header["run_id"]} if header.get("run_id") else {}}
@@ -118,8 +115,9 @@ def publish_signature(
         app.amqp.Producer(connection, auto_declare=False) as producer,
         # Or this process would subscribe to a result that nobody here waits for.
         denied_join_result(),
+        _sending(connection, ", ".join(task_id for task_id, _ in first_steps(signature))),
     ):
-        body.apply_async((results,), producer=producer, retry=False, **options)
+        body.apply_async((results,), producer=producer, retry=False, confirm_timeout=_PATIENCE_S, **options)
 
 
 @contextmanager
@@ -131,7 +129,7 @@ def _connected(app: Celery) -> Iterator[Any]:
 
 
 @contextmanager
-def _sending(connection: Any) -> Iterator[None]:
+def _sending(connection: Any, task_ids: str) -> Iterator[None]:
     try:
         yield
     except (*connection.channel_errors, MessageNacked) as error:
@@ -139,7 +137,12 @@ def _sending(connection: Any) -> Iterator[None]:
             f"the broker refuses the message, nothing was published: {_one_line(error)}"
         ) from error
     except (*connection.connection_errors, KombuError, OSError) as error:
-        raise UnsureError(_one_line(error)) from error
+        # Or RabbitMQ's answer to our good-bye would be waited for without an end.
+        connection.collect()
+        raise UnsureError(
+            f"broker unavailable, the message may have been published: {_one_line(error)}; before it is sent"
+            f" again, see whether {task_ids} waits in its queue, runs or has run"
+        ) from error
 
 
 @contextmanager

@@ -82,6 +82,7 @@ class Resumer:
             NotFoundError: no such run was recorded.
             RefusedError: nothing of it is left to run, or it can't be resumed; nothing was published.
             ServiceUnavailableError: a server is away; the message says what was published.
+            UnsureError: likewise, and of one message nobody knows; it counts as sent.
         """
         target = {"run_id": run_id}
         try:
@@ -95,15 +96,15 @@ class Resumer:
             else:
                 resumed = self._in_place(run)
         except (RefusedError, ServiceUnavailableError) as error:
-            outcome = "refused" if isinstance(error, RefusedError) else "failed"
-            audit.record(self._database, "run.resume", target, outcome, {"reason": str(error)}, self._context)
+            outcome, detail = audit.outcome_of(error), {"reason": str(error)}
+            audit.record(self._database, "run.resume", target, outcome, detail, self._context)
             raise
-        detail = {
+        told = {
             "sent": len(resumed.sent),
             "refused": {item.task_id: item.note for item in resumed.refused},
             "goes_on_as": resumed.goes_on_as,
         }
-        audit.record(self._database, "run.resume", target, "done", detail, self._context)
+        audit.record(self._database, "run.resume", target, "done", told, self._context)
         return resumed
 
     def _plan_in_place(self, run: RecordedRun) -> ResumePlan:
@@ -132,6 +133,8 @@ class Resumer:
                 except (RefusedError, NotFoundError) as error:
                     queue = row.queue or row.routing_key
                     refused[row.task_id] = ResumeItem(row.task_id, row.name, queue, REFUSED, str(error))
+                except ServiceUnavailableError as error:
+                    raise type(error)(f"{len(sent)} sent: {error}; resume it for the others") from error
                 else:
                     refused.pop(row.task_id, None)
                     sent.append(ResumedStep(row.task_id, row.name, done.queue, done.mode, done.new_id))

@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from earthgazer_core.db.session import Database, now
 from earthgazer_core.db.tables import TaskExecutionRow, TaskStateChangeRow
-from earthgazer_core.errors import ServiceUnavailableError
-from earthgazer_core.operations.republish import UnsureError, publish
+from earthgazer_core.errors import RefusedError, ServiceUnavailableError, UnsureError
+from earthgazer_core.operations.republish import publish
 from earthgazer_core.operations.resume_outcome import ResumedStep
 from earthgazer_core.operations.resume_plan import ANEW
 from earthgazer_core.recorder.order import generation_of, state_order
@@ -41,21 +41,24 @@ def send_resumed(
     """Publish what was written down; what could not be is a failure that a retry sends.
 
     Raises:
-        ServiceUnavailableError: the broker is away; the message says what was published.
+        RefusedError: the broker refuses one; the message says what was published.
+        ServiceUnavailableError: the broker is away; likewise.
+        UnsureError: likewise, and of one message nobody knows.
     """
     sent: list[ResumedStep] = []
     for number, anew in enumerate(messages):
         queue = anew.row.queue or anew.row.routing_key
         try:
             publish(app, anew.headers, anew.properties, anew.content, queue)
-        except ServiceUnavailableError as error:
+        except (RefusedError, ServiceUnavailableError) as error:
             # One that may be on its way is no failure: a retry would send it twice.
             first = number + 1 if isinstance(error, UnsureError) else number
             rest = [one.row.task_id for one in messages[first:]]
-            _note_unsent(database, rest, str(error))
-            raise ServiceUnavailableError(
-                f"{len(sent)} of {len(messages)} sent to run {anew.row.run_id}: {error};"
-                " the others are failures of that run: resume it"
+            is_unsure = isinstance(error, UnsureError)
+            _note_unsent(database, rest, "the broker was silent before its turn" if is_unsure else str(error))
+            others = f"; {len(rest)} are failures of that run: resume it" if rest else ""
+            raise type(error)(
+                f"{len(sent)} of {len(messages)} sent to run {anew.row.run_id}: {error}{others}"
             ) from error
         sent.append(ResumedStep(anew.old_id, anew.row.name, queue, ANEW, anew.row.task_id))
     return tuple(sent)

@@ -15,13 +15,13 @@ from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from earthgazer_core.db.session import Database, now
-from earthgazer_core.db.tables import TaskExecutionRow, TaskMessageRow
-from earthgazer_core.errors import NotFoundError, RefusedError, ServiceUnavailableError
+from earthgazer_core.db.tables import OperatorActionRow, TaskExecutionRow, TaskMessageRow
+from earthgazer_core.errors import NotFoundError, RefusedError, ServiceUnavailableError, UnsureError
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.chord import ChordKeys
-from earthgazer_core.operations.collected import collecting
-from earthgazer_core.operations.republish import UnsureError, publish, publish_signature, renewed
+from earthgazer_core.operations.collected import Collected, collecting
+from earthgazer_core.operations.republish import publish, publish_signature, renewed
 from earthgazer_core.operations.retry_body import BodyCase, judge_body
 from earthgazer_core.operations.retry_case import Case, judge, whereabouts
 from earthgazer_core.operations.retry_offer import COPY, IN_PLACE, REFUSED, Retried, RetryOffer, RetryPlanItem
@@ -112,7 +112,8 @@ class Retrier:
             NotFoundError: it was never recorded.
             RefusedError: it can't be retried; the message says why. Nothing was published.
             ServiceUnavailableError: a server is away; nothing was published.
-            UnsureError: the broker's answer is lost; the task counts as sent.
+            UnsureError: the broker's answer is lost; the task counts as sent, and one that is nowhere
+                comes back by :func:`~earthgazer_core.operations.reconcile.reconcile`.
         """
         for _ in range(_DEADLOCK_TRIES - 1):
             try:
@@ -175,7 +176,7 @@ class Retrier:
         mode: str,
         args: Sequence[Any] | None,
         kwargs: Mapping[str, Any] | None,
-    ) -> Retried:
+    ) -> Retried | UnsureError:
         row, message = case.row, case.message
         if message is None:
             raise RefusedError(case.offer.reason)
@@ -211,26 +212,39 @@ class Retrier:
         remember(session, case, headers, properties, content, self._seal, at, new_id)
         target = {"task_id": row.task_id, "name": row.name}
         detail = {"mode": mode, "attempt": attempt, "new_id": new_id, "edited": is_edited}
-        audit.note(session, "task.retry", target, "done", detail, self._context)
+        noted = audit.note(session, "task.retry", target, "done", detail, self._context)
         # All that the database could object to comes before the message, which can't be taken back.
         session.flush()
         for repair in case.repairs:
             self._chords.settle(repair)
             if new_id:
                 self._chords.rename(repair.record.group_id, row.task_id, new_id)
-        publish(self._app, headers, properties, content, done.queue)
+        try:
+            publish(self._app, headers, properties, content, done.queue)
+        except UnsureError as error:
+            _unsure(noted, error)
+            return error
         return done
 
-    def _publish_body(self, session: Session, case: BodyCase) -> Retried:
+    def _publish_body(self, session: Session, case: BodyCase, collected: Collected) -> Retried | UnsureError:
         if case.record is None:
             raise RefusedError(case.offer.reason)
         forget_blocked(session, case.first_ids)
         target = {"task_id": case.task_id, "name": case.name}
         detail = {"mode": IN_PLACE, "attempt": 1, "chord": case.record.group_id}
-        audit.note(session, "task.retry", target, "done", detail, self._context)
+        noted = audit.note(session, "task.retry", target, "done", detail, self._context)
         session.flush()
+        unsure: UnsureError | None = None
         with self._chords.claimed(case.record) as results:
-            publish_signature(self._app, case.signature, results, case.header, case.offer.queue)
+            try:
+                publish_signature(self._app, case.signature, results, case.header, case.offer.queue)
+            except UnsureError as error:
+                # The chord is concluded all the same: a second try would run what follows it twice.
+                unsure = error
+        if unsure is not None:
+            collected.presume()
+            _unsure(noted, unsure)
+            return unsure
         return Retried(case.task_id, case.name, case.offer.queue, IN_PLACE, 1, None)
 
     def _retry_once(
@@ -242,7 +256,7 @@ class Retrier:
     ) -> Retried:
         try:
             with collecting(self._app, self._seal) as collected:
-                done = self._retry_locked(task_id, mode, args, kwargs)
+                done = self._retry_locked(task_id, mode, args, kwargs, collected)
         except RefusedError as error:
             target, detail = {"task_id": task_id}, {"reason": str(error)}
             audit.record(self._database, "task.retry", target, "refused", detail, self._context)
@@ -252,6 +266,8 @@ class Retrier:
         except ServiceUnavailableError as error:
             # The message is out, and its worker records what becomes of it.
             logger.warning("the message of %s could not be recorded: %s", task_id, error)
+        if isinstance(done, UnsureError):
+            raise done
         return done
 
     def _retry_locked(
@@ -260,7 +276,8 @@ class Retrier:
         mode: str | None,
         args: Sequence[Any] | None,
         kwargs: Mapping[str, Any] | None,
-    ) -> Retried:
+        collected: Collected,
+    ) -> Retried | UnsureError:
         is_edited = args is not None or kwargs is not None
         with self._database.session() as session:
             case = self._case(session, task_id, is_locked=True)
@@ -269,20 +286,24 @@ class Retrier:
             if isinstance(case, BodyCase):
                 if is_edited or mode == COPY:
                     raise RefusedError("it was never published, so there is nothing to copy or to edit")
-                return self._publish_body(session, case)
+                return self._publish_body(session, case, collected)
             chosen = COPY if is_edited or mode == COPY else case.offer.mode
-            try:
-                return self._publish(session, case, chosen, args, kwargs)
-            except UnsureError as error:
-                # Written down as sent: a second try would send it twice, and one that never came anywhere
-                # is found by the reconciler.
-                unsure = error
-        raise unsure
+            return self._publish(session, case, chosen, args, kwargs)
 
     def _name(self, task_id: str) -> str:
         with self._database.session() as session:
             row = session.get(TaskExecutionRow, task_id)
             return row.name if row is not None else ""
+
+
+def _unsure(noted: OperatorActionRow, error: UnsureError) -> None:
+    """Say in the audit that nobody knows.
+
+    All else stays written down as sent: a second try would send it twice, and one that never came anywhere
+    is found by the reconciler.
+    """
+    noted.outcome = audit.outcome_of(error)
+    noted.detail = {**noted.detail, "reason": str(error)}
 
 
 def _is_deadlock(error: ServiceUnavailableError) -> bool:

@@ -102,7 +102,7 @@ GROUP_COLUMNS: tuple[Column[HistoryGroup], ...] = (
     _seconds("p99", "wait.p99", 6),
 )  # fmt: skip
 
-OUTCOMES = {"done": "$success", "refused": "$warning", "failed": "bold $error"}
+OUTCOMES = {"done": "$success", "refused": "$warning", "failed": "bold $error", "unsure": "bold $warning"}
 ACTION_COLUMNS: tuple[Column[ActionLine], ...] = (
     Column(
         "at", "When (UTC)", 11, lambda line: line.at, sort_key=lambda line: line.action.at,

@@ -22,6 +22,7 @@ from earthgazer_core.operations.noted import noted
 from earthgazer_core.operations.queues.broker import QueueBroker
 from earthgazer_core.operations.queues.lever_broker import LeverBroker, lever_broker
 from earthgazer_core.operations.queues.pause import enforce, resume
+from earthgazer_core.operations.queues.undelivered import deliver
 from earthgazer_core.operations.reconcile import reconcile
 from earthgazer_core.operations.retry import Retrier
 from earthgazer_core.operations.retry_offer import Retried
@@ -126,6 +127,9 @@ class Hands:
             layout.client.config_set(name, value)
         return f"{name} is {value} until the server restarts: write it into its configuration"
 
+    def _deliver(self, targets: Sequence[str]) -> str:
+        return deliver(self._redis_app, targets[0], database=self._access.database, context=self._context)
+
     def _reconcile(self, _targets: Sequence[str]) -> str:
         access = self._access
         if access.database is None or access.app is None or not isinstance(access.broker, RedisBroker):
@@ -174,6 +178,7 @@ _CURES: dict[Cure, Callable[[Hands, Sequence[str]], str]] = {
     Cure.RETRY_COPY: Hands._retry_copy,
     Cure.DELETE_REPLIES: Hands._delete_replies,
     Cure.CONFIGURE_BROKER: Hands._configure,
+    Cure.DELIVER: Hands._deliver,
     Cure.RECONCILE: Hands._reconcile,
 }
 

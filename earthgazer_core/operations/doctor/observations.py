@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -147,6 +147,8 @@ class BrokerSeen:
     """Queues that are paused."""
     unread: tuple[Unread, ...] = ()
     """Waiting messages that can't be read."""
+    undelivered: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Queues that nobody reads → what their messages were for (empty where nobody knows) → how many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Cure(StrEnum):
     """Delete lists of answers that nobody fetches."""
     CONFIGURE_BROKER = "configure-broker"
     """Set the Redis server's option: name, value."""
+    DELIVER = "deliver"
+    """Move what lies in a queue that nobody reads to the queues that it was for."""
     RECONCILE = "reconcile"
     """Publish again what the record knows and nobody has."""
 
@@ -44,6 +46,7 @@ _WORDS = {
     Cure.RETRY_COPY: "send a copy of {all}",
     Cure.DELETE_REPLIES: "delete {all}",
     Cure.CONFIGURE_BROKER: "set {0} to {1} on the Redis server, until it restarts",
+    Cure.DELIVER: "move what lies in {0} to the queues that it was for",
     Cure.RECONCILE: "publish again whatever the record knows and no queue or worker has",
 }
 

@@ -33,6 +33,7 @@ from earthgazer_core.operations.listeners import count_listeners, topic
 from earthgazer_core.operations.queues.lever_broker import LeverBroker, lever_broker
 from earthgazer_core.operations.queues.marks import pauses
 from earthgazer_core.operations.queues.message import read_message
+from earthgazer_core.operations.queues.undelivered import addressee
 from earthgazer_core.operations.visibility import visibility_timeout_s
 
 _PATIENCE_S = 3.0
@@ -101,7 +102,17 @@ class BrokerWatch:
         held = islice(broker.messages(()), _MOST_HELD) if snapshot.unacked else ()
         with closing(lever_broker(self._app)) as lever:
             unread = tuple(_unread(lever, [queue.name for queue in snapshot.queues if queue.depth]))
-        return BrokerSeen(snapshot, tuple(waiting), tuple(held), server, _pauses(self._app), unread)
+        undelivered = {
+            queue: Counter(
+                addressee(self._app, broker.bindings, message.envelope)
+                for message in waiting
+                if message.queue == queue
+            )
+            for queue in broker.undelivered
+        }
+        return BrokerSeen(
+            snapshot, tuple(waiting), tuple(held), server, _pauses(self._app), unread, undelivered
+        )
 
     def delete_orphans(self, keys: Iterable[str]) -> tuple[str, ...]:
         """Delete those of these lists of answers that nobody has fetched from since this watch began."""

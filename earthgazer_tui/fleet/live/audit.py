@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from earthgazer_core.db.session import Database
-from earthgazer_core.errors import PermanentError, ServiceUnavailableError
+from earthgazer_core.errors import PermanentError, ServiceUnavailableError, UnsureError
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.local_audit import LocalAudit
 
@@ -39,7 +39,10 @@ class Audit:
             self._note(action, target, "refused", {**detail, "reason": str(error)})
             raise
         except Exception as error:
-            self._note(action, target, "failed", {**detail, "error": type(error).__name__})
+            detail = {**detail, "error": type(error).__name__}
+            if isinstance(error, UnsureError):
+                detail["reason"] = str(error)
+            self._note(action, target, audit.outcome_of(error), detail)
             raise
         self._note(action, target, str(detail.pop("outcome", "done")), detail)
 

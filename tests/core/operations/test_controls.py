@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
+import redis
 
 from earthgazer_core.db.session import Database
 from earthgazer_core.errors import InvalidInputError, NotFoundError, RefusedError
@@ -17,6 +22,7 @@ from earthgazer_core.operations.controls.events import switch_events
 from earthgazer_core.operations.controls.facts import conf, registered, revoked
 from earthgazer_core.operations.controls.limits import rate_limit, time_limit
 from earthgazer_core.operations.controls.pool import autoscale, restart_pool
+from earthgazer_core.operations.controls.resize import resize
 from earthgazer_core.operations.controls.shutdown import Leaving, shut_down
 from earthgazer_core.operations.workers import WorkerReport, survey
 from tests.core.operations.tuned_fleet import TunedFleet, tuned_fleet
@@ -257,3 +263,20 @@ def test_a_shutdown_that_is_not_waited_for_is_told_and_noted(
     with pytest.raises(RefusedError, match="did not answer"):
         shut_down(control, ONE)
     assert fleet.actions() == [("worker.shutdown", "done"), ("worker.shutdown", "refused")]
+
+
+def test_two_workers_of_one_name_are_told_once(
+    fleet: TunedFleet, control: WorkerControl, redis_client: redis.Redis
+) -> None:
+    """Both answer each question, and both hear what either is told."""
+    pids = [fleet.start_worker(concurrency=1).pid for _ in range(2)]
+    client: Any = redis_client
+    with client.pubsub(ignore_subscribe_messages=True) as heard:
+        heard.psubscribe("*pidbox*")
+        eventually(client.pubsub_numpat)
+        assert resize(control, ONE, 1).is_ok
+        told = 0
+        while (message := heard.get_message(timeout=0.5)) is not None or not told:
+            told += message is not None and b"pool_grow" in b64decode(json.loads(message["data"])["body"])
+    assert told == 1
+    eventually(lambda: [len(psutil.Process(pid).children()) for pid in pids] == [2, 2], "one more in each")

@@ -13,8 +13,9 @@ import pytest
 import redis
 from celery import Celery
 
+from earthgazer_core.errors import UnsureError
 from earthgazer_core.operations.mailbox import Mailbox
-from earthgazer_core.operations.republish import UnsureError, publish
+from earthgazer_core.operations.republish import publish
 from tests.campaigns.faulty_proxy import FaultyProxy
 
 DEADLINE_S = 40.0

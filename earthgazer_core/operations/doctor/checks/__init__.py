@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     workers.EMPTY_POOL,
     queues.PAUSED,
     queues.WITHOUT_CONSUMER,
+    queues.UNDELIVERED,
     queues.UNREGISTERED,
     unacked.UNACKED_OLD,
     messages.UNREAD,

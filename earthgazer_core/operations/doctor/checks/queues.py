@@ -16,6 +16,8 @@ def _without_consumer(seen: Observations) -> Iterator[Finding]:
     for queue in seen.broker.snapshot.queues if seen.broker else ():
         if not seen.has_asked or not queue.depth or queue.consumers or queue.name in paused:
             continue
+        if seen.broker and queue.name in seen.broker.undelivered:
+            continue
         evidence = f"{counted(queue.depth, 'message')}, and no worker that answered consumes it"
         severity = Severity.CRITICAL
         if seen.silent_listeners:
@@ -24,6 +26,24 @@ def _without_consumer(seen: Observations) -> Iterator[Finding]:
         yield finding(
             WITHOUT_CONSUMER.id, severity, f"queue {queue.name}", evidence, seen.worker_command(queue.name)
         )
+
+
+def _undelivered(seen: Observations) -> Iterator[Finding]:
+    for queue in seen.broker.snapshot.queues if seen.broker else ():
+        purposes = seen.broker.undelivered.get(queue.name) if seen.broker else None
+        if purposes is None or not queue.depth or queue.consumers:
+            continue
+        name = shlex.quote(queue.name)
+        known = [to_queue for to_queue in purposes if to_queue]
+        meant = f" (meant for {listed(known)})" if known else ""
+        yield finding(
+            UNDELIVERED.id, Severity.CRITICAL, f"queue {queue.name}",
+            f"{counted(queue.depth, 'message')}{meant} that no binding led to a queue, as after Redis was"
+            " emptied: no worker reads them here",
+            f"earthgazer queues peek {name}; then"
+            f" earthgazer queues move {name} --all --to {shlex.quote(known[0]) if known else 'QUEUE'}",
+            Remedy(Cure.DELIVER, (queue.name,)) if known else None,
+        )  # fmt: skip
 
 
 def _paused(seen: Observations) -> Iterator[Finding]:
@@ -91,6 +111,9 @@ WITHOUT_CONSUMER = Check(
     "queue-without-consumer", "Does a worker consume every queue that has messages?", _without_consumer
 )
 PAUSED = Check("queue-paused", "Was a queue paused and forgotten?", _paused)
+UNDELIVERED = Check(
+    "message-undelivered", "Do messages lie where no binding leads to a worker?", _undelivered
+)
 UNREGISTERED = Check(
     "task-unregistered", "Do the consumers of a queue know the tasks that wait in it?", _unregistered
 )
