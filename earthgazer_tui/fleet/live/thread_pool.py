@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,8 +22,9 @@ class ThreadPool:
     def __init__(self, most: int, name: str) -> None:
         self._most = most
         self._name = name
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
-        self._idle = threading.Semaphore(0)
+        self._changed = threading.Condition()
+        self._calls: deque[_Call] = deque()
+        self._idle = 0
         self._threads: list[threading.Thread] = []
         self._is_closed = False
 
@@ -33,23 +34,28 @@ class ThreadPool:
         Raises:
             RuntimeError: the pool is closed.
         """
-        if self._is_closed:
-            raise RuntimeError("the pool is closed")
         future: Future[T] = Future()
-        self._calls.put((future, call))
-        if not self._idle.acquire(blocking=False) and len(self._threads) < self._most:
-            name = f"{self._name}-{len(self._threads)}"
-            thread = threading.Thread(target=self._run, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        with self._changed:
+            if self._is_closed:
+                raise RuntimeError("the pool is closed")
+            self._calls.append((future, call))
+            if len(self._calls) > self._idle and len(self._threads) < self._most:
+                name = f"{self._name}-{len(self._threads)}"
+                thread = threading.Thread(target=self._run, name=name, daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            self._changed.notify()
         return future
 
     def close(self) -> None:
-        """Take no more calls, and drop those that wait."""
-        self._is_closed = True
-        while (waiting := self._taken()) is not None:
-            waiting[0].cancel()
-        self._calls.put(None)
+        """Take no more calls, and drop those that wait; threads end with what they run."""
+        with self._changed:
+            self._is_closed = True
+            waiting = list(self._calls)
+            self._calls.clear()
+            self._changed.notify_all()
+        for future, _ in waiting:
+            future.cancel()
 
     def wait(self, patience_s: float) -> None:
         """Return when the calls that run have ended, or time is up."""
@@ -57,21 +63,17 @@ class ThreadPool:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _taken(self) -> _Call | None:
-        try:
-            return self._calls.get_nowait()
-        except Empty:
-            return None
+    def _next(self) -> _Call | None:
+        """Return the next call once there is one; None where there will be none."""
+        with self._changed:
+            self._idle += 1
+            while not (self._calls or self._is_closed):
+                self._changed.wait()
+            self._idle -= 1
+            return self._calls.popleft() if self._calls else None
 
     def _run(self) -> None:
-        while True:
-            found = self._taken()
-            if found is None:
-                self._idle.release()
-                found = self._calls.get()
-            if found is None:
-                self._calls.put(None)
-                return
+        while (found := self._next()) is not None:
             future, call = found
             if future.set_running_or_notify_cancel():
                 try:
