@@ -19,6 +19,7 @@ from celery import Celery
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+from earthgazer_core.recorder.install import recorders
 from earthgazer_core.stack.files import secret
 from earthgazer_core.stack.launch import death_signal
 from tests.campaigns.fault_app import QUEUE, make_app
@@ -86,6 +87,9 @@ class FaultFleet:
         """End all workers."""
         for name in list(self._workers):
             self.stop_worker(name)
+        for one in recorders(self.app):
+            # Or it would go on writing to a directory that is gone.
+            one.close()
         self.app.close()
 
     # ── what is true ──────────────────────────────────────────────────────

@@ -39,7 +39,7 @@ class FaultyProxy:
         """Where it listens."""
         self._swallows_up = self._swallows_down = False
         self._delay_s = 0.0
-        self._word = b""
+        self._word, self._then_cuts = b"", False
         self._links: set[_Link] = set()
         self._lock = threading.Lock()
         self._is_over = threading.Event()
@@ -50,9 +50,14 @@ class FaultyProxy:
         """Take bytes and pass on none, on connections there are and on new ones."""
         self._swallows_up, self._swallows_down = way in ("both", "up"), way in ("both", "down")
 
-    def swallow_answers_to(self, word: bytes) -> None:
-        """Pass on what has this in it, and from then on nothing that comes back."""
-        self._word = word
+    def swallow_answers_to(self, word: bytes, *, then_cuts: bool = False) -> None:
+        """Pass on what has this in it, and from then on nothing that comes back.
+
+        Args:
+            word: What to wait for.
+            then_cuts: Reset the connection that it came by, a moment later.
+        """
+        self._word, self._then_cuts = word, then_cuts
 
     def dawdle(self, delay_s: float) -> None:
         """Keep everything for so long before it is passed on."""
@@ -112,6 +117,7 @@ class _Link:
         self._client = client
         self._server: socket.socket | None = None
         self._is_cut = threading.Event()
+        self._cut_at = float("inf")
         self.thread = threading.Thread(target=self._carry, name="faulty-link", daemon=True)
 
     def reset(self) -> None:
@@ -151,9 +157,13 @@ class _Link:
                     continue
                 if to_server and proxy._word and proxy._word in data:
                     proxy._swallows_down = True
+                    if proxy._then_cuts:
+                        self._cut_at = time.monotonic() + _TICK_S
                 other = self._server if to_server else self._client
                 assert other is not None
                 waiting.append((time.monotonic() + proxy._delay_s, other, data))
             while waiting and waiting[0][0] <= time.monotonic():
                 _, other, data = waiting.popleft()
                 other.sendall(data)
+            if time.monotonic() > self._cut_at:
+                self._is_cut.set()

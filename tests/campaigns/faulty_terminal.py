@@ -93,10 +93,6 @@ class FaultyTerminal:
         for key in keys:
             os.write(self._master, KEYS.get(key, key).encode())
 
-    def has_unread(self) -> bool:
-        """Whether the program has not read yet all that was typed."""
-        return bool(struct.unpack("i", fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)))[0])
-
     def type_bytes(self, data: bytes) -> None:
         """Send what no key sends."""
         os.write(self._master, data)
