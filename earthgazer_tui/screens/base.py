@@ -15,7 +15,7 @@ from earthgazer_tui.fleet.errors import FilterError, FleetError
 from earthgazer_tui.fleet.models import ServiceState, Snapshot
 from earthgazer_tui.key_hints import with_keys
 from earthgazer_tui.screens.commanding import ALWAYS_SHOWN, CommandingScreen
-from earthgazer_tui.screens.frame import banner_text, header_state
+from earthgazer_tui.screens.frame import banner_text, header_state, wait_text
 from earthgazer_tui.screens.palette import palette_provider
 from earthgazer_tui.state.pace import Pace
 from earthgazer_tui.state.session import Session
@@ -68,6 +68,10 @@ class FleetScreen(CommandingScreen):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Show what of the snapshot belongs here; for subclasses."""
+
+    def is_answered(self, snapshot: Snapshot) -> bool:
+        """Return whether an empty list means that there is nothing; for subclasses."""
+        return self._is_loaded
 
     async def refresh_data(self) -> None:
         """Ask the fleet for what isn't in the snapshot and show it; for subclasses.
@@ -166,6 +170,9 @@ class FleetScreen(CommandingScreen):
         self.query_one(Banner).show_text(text, severity)
         services = [getattr(snapshot, name).state for name in self.NEEDS]
         self.query_one("#body").set_class(ServiceState.DOWN in services, "-stale")
+        wait = wait_text(snapshot, self.NEEDS, is_answered=self.is_answered(snapshot))
+        for table in self.query(LineTable):
+            table.show_wait(wait)
 
     def _poll(self) -> None:
         if not self.is_active or self._is_refreshing:
@@ -182,7 +189,7 @@ class FleetScreen(CommandingScreen):
         misread: FilterError | None = None
         try:
             await self.refresh_data()
-            self._is_loaded = True
+            self._note_loaded()
         except FilterError as error:
             misread = error
         except FleetError as error:
@@ -193,6 +200,11 @@ class FleetScreen(CommandingScreen):
             self._show_misread(misread)
         if trouble != self._trouble:
             self._trouble = trouble
+            self._show_frame()
+
+    def _note_loaded(self) -> None:
+        if not self._is_loaded:
+            self._is_loaded = True
             self._show_frame()
 
     def _show_misread(self, error: FilterError | None) -> None:

@@ -94,3 +94,23 @@ def banner_text(
     if connecting:
         return f"Connecting to the {connecting[0]}…", "warning"
     return trouble, "warning"
+
+
+def wait_text(snapshot: Snapshot, needs: Sequence[str], *, is_answered: bool) -> str:
+    """Return what an empty list is empty for as long as nothing was heard; empty once something was.
+
+    Args:
+        snapshot: The fleet.
+        needs: Services that the screen lives on.
+        is_answered: Whether the screen's first question was answered.
+    """
+    states = {name: getattr(snapshot, name).state for name in (*needs, "broker")}
+    if any(states[name] is not ServiceState.ABSENT for name in needs):
+        states = {name: states[name] for name in needs}
+    # Else the broker's events tell what there is.
+    for name, state in states.items():
+        if state is ServiceState.CONNECTING:
+            return f"Connecting to the {name}: nothing is known yet."
+        if state is ServiceState.DOWN:
+            return f"The {name} does not answer: nothing is known yet."
+    return "" if is_answered else "Waiting for the first answer…"

@@ -20,7 +20,7 @@ from earthgazer_tui.commands.queues import (
     QueueChoice,
     ResumeQueue,
 )
-from earthgazer_tui.fleet.models import QueueDepth, QueueHour, Snapshot
+from earthgazer_tui.fleet.models import QueueDepth, QueueHour, ServiceState, Snapshot
 from earthgazer_tui.screens.base import FleetScreen
 from earthgazer_tui.screens.queue_detail import QueueDetailScreen
 from earthgazer_tui.widgets import queue_cells as cells
@@ -113,6 +113,11 @@ class QueuesScreen(FleetScreen):
         """Show the queues."""
         self._queues.show_rows(snapshot.queues)
         self._show_queue()
+
+    def is_answered(self, snapshot: Snapshot) -> bool:
+        """Return whether the broker told of its queues: it may be there before they were looked at."""
+        was_looked = snapshot.badges.queues is not None or snapshot.broker.state is not ServiceState.UP
+        return super().is_answered(snapshot) and (was_looked or snapshot.replay is not None)
 
     async def refresh_data(self) -> None:
         """Ask for the last hour of the queue under the cursor."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from earthgazer_tui.screens.retrying import RetryingScreen
 from earthgazer_tui.state.session import Session
 from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.lines import Lines
+from earthgazer_tui.widgets.long_text import LongText
 from earthgazer_tui.widgets.task_facts import copied_text, task_error, task_facts, task_title
 from earthgazer_tui.widgets.task_links import LINK_COLUMNS
 
@@ -58,8 +60,8 @@ class TaskDetailScreen(RetryingScreen):
         yield Static(id="task-title", markup=False)
         yield Lines(id="under-way")
         with VerticalScroll(id="task-parts"):
-            yield Static(id="task-error", markup=False)
-            yield Static(id="task-facts", markup=False)
+            yield LongText(id="task-error")
+            yield LongText(id="task-facts")
         yield LineTable(LINK_COLUMNS, key=lambda link: link.task_id, id="links", can_mark=False)
 
     def on_mount(self) -> None:
@@ -73,10 +75,12 @@ class TaskDetailScreen(RetryingScreen):
         detail = await self.session.fleet.task(self.task_id)
         if detail == self.detail:
             return
-        self.detail = detail
         self.query_one("#task-title", Static).update(task_title(detail.row))
-        self.query_one("#task-error", Static).update(task_error(detail))
-        self.query_one("#task-facts", Static).update(task_facts(detail))
+        # Long arguments are set out and a traceback is coloured while keys go on.
+        error, facts = await asyncio.to_thread(lambda: (task_error(detail), task_facts(detail)))
+        self.detail = detail
+        self.query_one("#task-error", LongText).update(error)
+        self.query_one("#task-facts", LongText).update(facts)
         self._links.display = bool(detail.links)
         self._links.styles.height = min(len(detail.links), LINKS_SHOWN) + 1
         self._links.show_rows(detail.links)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
+from operator import indexOf
 from typing import Any, ClassVar, Generic
 
 from textual.binding import Binding, BindingType
@@ -18,8 +19,13 @@ from earthgazer_tui.widgets.column import Column, Row
 from earthgazer_tui.widgets.line_table_marks import Marks
 from earthgazer_tui.widgets.line_table_order import Order
 from earthgazer_tui.widgets.line_table_painter import Painter
+from earthgazer_tui.widgets.line_table_sorting import Sorting, sort_values
 
 HEADER_LINES = 1
+MANY = 10_000
+"""Rows from which those in sight are sorted first, and the others once the keys have been served."""
+SLICE_GAP_S = 0.01
+"""Time for keys between two slices of that."""
 
 
 class LineTable(ScrollView, Generic[Row], can_focus=True):
@@ -151,9 +157,12 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._is_cut = False
         self._marks = Marks()
         self._order: Order[Row] = Order()
+        self._sorting: Sorting[Row] | None = None
+        self._values: tuple[str, list[Any]] | None = None
         self._painter = Painter(self, self.columns)
         self._painted: dict[int, Strip] = {}
         self._was_shown = False
+        self._waits_for = ""
 
     def show_columns(self, columns: Sequence[Column[Row]]) -> None:
         """Show these columns from now on.
@@ -170,12 +179,17 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     @property
     def rows(self) -> Sequence[Row]:
         """The rows in the order shown."""
-        return self._rows
+        return self._all_sorted()
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether all rows are where they belong, those out of sight too."""
+        return self._sorting is None
 
     @property
     def cursor_row(self) -> Row | None:
         """The row under the cursor; None in an empty table."""
-        return self._rows[self._cursor] if self._rows else None
+        return self._row_at(self._cursor) if self._rows else None
 
     @property
     def cursor_index(self) -> int:
@@ -185,7 +199,9 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     @property
     def marked(self) -> tuple[Row, ...]:
         """The marked rows, in the order shown."""
-        return tuple(row for row in self._rows if self._key(row) in self._marks)
+        return (
+            tuple(row for row in self._all_sorted() if self._key(row) in self._marks) if self._marks else ()
+        )
 
     @property
     def chosen(self) -> tuple[Row, ...]:
@@ -223,6 +239,9 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         """
         self._total = total
         self._is_cut = is_cut or (total is not None and total > len(rows))
+        self._values = None
+        if self._marks:
+            self._marks.show(set(map(self._key, rows)))
         self._show(rows, is_tail=self.is_tail and self._order.column is None)
 
     def _show(self, rows: Sequence[Row], *, is_tail: bool = False) -> None:
@@ -230,10 +249,8 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         cursor_key = None if before is None else self._key(before)
         screen_line = self._cursor - self.scroll_offset.y
         self._given = rows
-        self._rows = self._order.sort(rows)
         self._known_places = None
-        if self._marks:
-            self._marks.show(self._places.keys())
+        self._sort(before)
         is_at_top = is_tail and self._cursor == 0 and self.scroll_offset.y == 0
         place = None if before is None or is_at_top else self._place_of(before)
         self._cursor = min(self._cursor, max(0, len(self._rows) - 1)) if place is None else place
@@ -246,6 +263,12 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         after = self.cursor_row
         if after is not None and (before is None or self._key(after) != cursor_key):
             self.post_message(self.CursorMoved(self, after))
+
+    def show_wait(self, text: str) -> None:
+        """Say what is waited for, in place of that there is nothing; an empty text once it is there."""
+        if text != self._waits_for:
+            self._waits_for = text
+            self._repaint_changed()
 
     def move_cursor(self, key: Hashable) -> bool:
         """Put the cursor on the row with this key; return whether there is one."""
@@ -293,7 +316,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
 
     def mark_where(self, is_wanted: Callable[[Row], bool]) -> int:
         """Mark the rows that are wanted, in place of those marked before; return how many."""
-        wanted = [key for key, place in self._places.items() if is_wanted(self._rows[place])]
+        wanted = [self._key(row) for row in self._all_sorted() if is_wanted(row)]
         self._marks.mark_only(wanted)
         self._repaint_changed()
         return len(wanted)
@@ -351,16 +374,62 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     def _places(self) -> dict[Hashable, int]:
         """Where each row is, by its key; worked out when somebody asks."""
         if self._known_places is None:
-            self._known_places = dict(zip(map(self._key, self._rows), count()))
+            self._known_places = dict(zip(map(self._key, self._all_sorted()), count()))
         return self._known_places
 
     def _place_of(self, row: Row) -> int | None:
         """Return where the row with the key of this one is; None where there is none."""
         # Sorting another way leaves the rows themselves: finding one takes a tenth of listing all keys.
-        for place, one in enumerate(self._rows):
-            if one is row:
-                return place
-        return self._places.get(self._key(row))
+        if self._sorting is not None:
+            ready = self._sorting.ready
+            place = _index(map(id, self._rows[ready.start : ready.stop]), id(row))
+            if place is not None:
+                return ready.start + place
+        rows = self._all_sorted()
+        place = _index(map(id, rows), id(row))
+        return place if place is not None else _index(map(self._key, rows), self._key(row))
+
+    def _sort(self, around: Row | None) -> None:
+        """Sort what was given: of many rows those around a row, or around the cursor's place, first."""
+        # Whatever was being sorted before is no longer wanted.
+        self._sorting = None
+        rows, column = self._given, self._order.column
+        if column is None or len(rows) < MANY:
+            self._rows = self._order.sort(rows)
+            return
+        if self._values is None or self._values[0] != column.key:
+            self._values = (column.key, sort_values(column, rows))
+        value = None if around is None or column.sort_key is None else column.sort_key(around)
+        at = self._cursor / len(rows)
+        sorting = Sorting(self._order, rows, self._values[1], at=at, value=value)
+        self._rows = sorting.rows
+        if not sorting.is_done:
+            self._sorting = sorting
+            self._sort_on_later(sorting)
+
+    def _sort_on_later(self, sorting: Sorting[Row]) -> None:
+        self.set_timer(SLICE_GAP_S, lambda: self._sort_on(sorting))
+
+    def _sort_on(self, sorting: Sorting[Row]) -> None:
+        if sorting is not self._sorting:
+            return
+        if sorting.go_on():
+            self._all_sorted()
+        else:
+            self._sort_on_later(sorting)
+
+    def _all_sorted(self) -> list[Row]:
+        """Return all rows in the order shown, sorting at once those that were put off."""
+        if self._sorting is not None:
+            self._rows = self._sorting.finish()
+            self._sorting = None
+        return self._rows
+
+    def _row_at(self, place: int) -> Row:
+        """Return the row that belongs at a place."""
+        if self._sorting is None or place in self._sorting.ready:
+            return self._rows[place]
+        return self._all_sorted()[place]
 
     @property
     def _line_width(self) -> int:
@@ -382,7 +451,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._cursor = place
         self._scroll_to_cursor()
         self._repaint_changed()
-        self.post_message(self.CursorMoved(self, self._rows[place]))
+        self.post_message(self.CursorMoved(self, self._row_at(place)))
 
     def _scroll_to_cursor(self) -> None:
         top, height = self.scroll_offset.y, self._body_height
@@ -415,10 +484,18 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             )
         place = self.scroll_offset.y + y - HEADER_LINES
         if place < len(self._rows):
-            row = self._rows[place]
+            row = self._row_at(place)
             key = self._key(row)
             is_cursor = self.has_cursor and place == self._cursor
             return self._painter.row(row, key, is_cursor=is_cursor, is_marked=key in self._marks)
-        if not self._rows and self._was_shown:
-            return self._painter.empty(self.empty, y - HEADER_LINES)
+        if not self._rows and (self._waits_for or self._was_shown):
+            return self._painter.empty(self._waits_for or self.empty, y - HEADER_LINES)
         return self._painter.blank()
+
+
+def _index(values: Iterable[Hashable], wanted: Hashable) -> int | None:
+    """Return where a value is first; None where it isn't."""
+    try:
+        return indexOf(values, wanted)
+    except ValueError:
+        return None

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Generic
 
-from rich.segment import Segment
 from textual.content import Content
 from textual.strip import Strip
-from textual.style import Style
 from textual.widget import Widget
 
 from earthgazer_tui.widgets.column import GAP, Column, Row, fit, lay_out
 from earthgazer_tui.widgets.line_table_order import Order
+from earthgazer_tui.widgets.strips import strip_of
 
 GUTTER = 2
 """Cells left of the first column: the cursor's and the mark's signs, for terminals without colour."""
@@ -54,7 +53,7 @@ class Painter(Generic[Row]):
         if note:
             told = Content.assemble(" ", (f" {note} ", "reverse"))
             content = fit(content, max(0, self._width - told.cell_length)) + told
-        return self._strip(fit(content, self._width), self._widget.get_visual_style("line-table--header"))
+        return strip_of(fit(content, self._width), self._widget.get_visual_style("line-table--header"))
 
     def row(self, row: Row, key: Hashable, *, is_cursor: bool, is_marked: bool) -> Strip:
         """Return the line of a row."""
@@ -69,7 +68,7 @@ class Painter(Generic[Row]):
         signs = Content.assemble("›" if is_cursor else " ", ("●", mark) if is_marked else " ")
         content = fit(Content.assemble(signs, Content(" " * self._gap).join(cells)), self._width)
         style = widget.get_visual_style("line-table--cursor") if is_cursor else widget.visual_style
-        strip = self._strip(content.without_spans if is_cursor and has_focus else content, style)
+        strip = strip_of(content.without_spans if is_cursor and has_focus else content, style)
         if len(self._strips) >= KEPT_STRIPS:
             self._strips.clear()
         self._strips[slot] = (row, strip)
@@ -80,22 +79,9 @@ class Painter(Generic[Row]):
         lines = Content(text).wrap(max(1, self._width - 2 * GUTTER)) if text else []
         if 1 <= line <= len(lines):
             content = fit(lines[line - 1].pad_left(GUTTER), self._width)
-            return self._strip(content, self._widget.get_visual_style("line-table--empty"))
+            return strip_of(content, self._widget.get_visual_style("line-table--empty"))
         return self.blank()
 
     def blank(self) -> Strip:
         """Return a line with nothing on it."""
         return Strip.blank(self._width, self._widget.visual_style.rich_style)
-
-    @staticmethod
-    def _strip(content: Content, base: Style) -> Strip:
-        segments = [
-            Segment(text, (base + style).rich_style)
-            for text, style in content.render(base, end="", parse_style=_parse_style)
-        ]
-        return Strip(segments, content.cell_length).simplify()
-
-
-def _parse_style(style: str | Style) -> Style:
-    """Return a style of Textual, theme variables resolved by the app that is active."""
-    return style if isinstance(style, Style) else Style.parse(style)

@@ -46,7 +46,9 @@ def run(*, quick: bool) -> Iterator[Figure]:
                     time.sleep(2.0)
                     yield from keys(probe, rate, presses)
             yield from big_argument(probe, server.url)
-        yield from table(home, 5_000 if quick else SEEN, presses)
+        for rate in (RATES[0], RATES[-1]):
+            with load(server.url, rate or 1):
+                yield from table(home, 5_000 if quick else SEEN, presses, server.url, rate)
 
 
 def keys(probe: Probe, rate: int, presses: int) -> Iterator[Figure]:
@@ -98,21 +100,22 @@ def big_argument(probe: Probe, url: str) -> Iterator[Figure]:
     yield from _figures("scroll in an argument of 1 MB", _measured(probe, _turns(probe)))
 
 
-def table(home: Path, n: int, presses: int) -> Iterator[Figure]:
+def table(home: Path, n: int, presses: int, url: str, rate: int) -> Iterator[Figure]:
     """Yield how long the table takes to scroll, sort and filter so many tasks."""
-    command = (sys.executable, "-m", "tests.benchmarks.table_app", str(n))
+    command = (sys.executable, "-m", "tests.benchmarks.table_app", str(n), url)
+    when = f"{rate:,} events/s"
     with Probe(command, columns=120, lines=40, env=environment(home), cwd=home) as probe:
         probe.wait_for(FIRST)
         last = f"#{n - 1:06d}"
         ends = [("\x1b[F", _holds(last)), ("\x1b[H", _holds(FIRST))] * max(2, presses // 4)
-        yield from _figures(f"from end to end of {n:,} rows", _measured(probe, ends))
+        yield from _figures(f"from end to end of {n:,} rows, {when}", _measured(probe, ends))
         pages = [("\x1b[6~", _holds(f"#{PAGE * (k + 1):06d}")) for k in range(presses)]
-        yield from _figures(f"a page of {n:,} rows", _measured(probe, pages), is_page=True)
+        yield from _figures(f"a page of {n:,} rows, {when}", _measured(probe, pages), is_page=True)
         probe.wait_for(FIRST, keys="\x1b[H")
-        sorts = [("r", _titled("Ran▾")), ("r", _titled("Ran▴"))] * 4
-        yield from _figures(f"sort {n:,} rows", _measured(probe, sorts), budget_ms=None)
-        filters = [("f", _lacks("step_6")), ("F", _holds("step_6"))] * 4
-        yield from _figures(f"filter {n:,} rows", _measured(probe, filters), budget_ms=None)
+        sorts = [("r", _titled("Ran▾")), ("r", _titled("Ran▴"))] * 10
+        yield from _figures(f"sort {n:,} rows, {when}", _measured(probe, sorts))
+        filters = [("f", _lacks("step_6")), ("F", _holds("step_6"))] * 10
+        yield from _figures(f"filter {n:,} rows, {when}", _measured(probe, filters))
 
 
 Press = tuple[str, Callable[[Glass], bool]]

@@ -1,7 +1,12 @@
-"""The console's table with many tasks in it, on its driver: ``python -m tests.benchmarks.table_app``."""
+"""The console's table with many tasks in it, on its driver, beside the events of a busy fleet.
+
+``python -m tests.benchmarks.table_app ROWS [BROKER_URL]``; collects garbage and shares the processor among
+threads as the console does.
+"""
 
 from __future__ import annotations
 
+import gc
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -9,6 +14,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from earthgazer_tui.__main__ import GARBAGE_THRESHOLDS, GIVE_WAY_S
 from earthgazer_tui.fleet.models import TaskRow
 from earthgazer_tui.screens.tasks import COLUMNS, TaskLine
 from earthgazer_tui.terminal.driver import FrameDriver
@@ -64,5 +70,26 @@ class TableApp(FramedApp[None]):
         return self.query_one("#tasks", LineTable)
 
 
+def listen(url: str) -> None:
+    """Take in the events of a fleet in a thread, as the console does."""
+    from earthgazer_tui.fleet.live.events import EventStream
+    from earthgazer_tui.fleet.live.events_state import EventsState
+    from earthgazer_tui.fleet.live.fleet_app import fleet_app
+    from earthgazer_tui.fleet.live.names import Names
+
+    EventStream(fleet_app(url, None, None), EventsState(Names()), lambda: None).start()
+
+
+def main(rows: str, url: str = "") -> None:
+    """Show so many rows until the terminal is closed."""
+    sys.setswitchinterval(GIVE_WAY_S)
+    if url:
+        listen(url)
+    app = TableApp(int(rows))
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    app.run(mouse=False)
+
+
 if __name__ == "__main__":
-    TableApp(int(sys.argv[1])).run(mouse=False)
+    main(*sys.argv[1:])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("celery", "kombu", "redis", "sqlalchemy", "psycopg2", "numpy", "rasterio", "earthgazer_core")
+HEAVY = (
+    "celery", "kombu", "redis", "sqlalchemy", "geoalchemy2", "psycopg2", "alembic", "pydantic",
+    "requests", "pystac_client", "obstore", "numpy", "rasterio", "earthgazer_core",
+)  # fmt: skip
 VIEWS = """
 import importlib, pkgutil, sys
 import earthgazer_tui.app

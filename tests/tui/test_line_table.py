@@ -16,7 +16,9 @@ from textual.pilot import Pilot
 
 from earthgazer_tui.widgets.column import Column, fit, lay_out
 from earthgazer_tui.widgets.line_table import LineTable
-from tests.tui.console import shown
+from earthgazer_tui.widgets.line_table_order import Order
+from earthgazer_tui.widgets.line_table_sorting import Sorting
+from tests.tui.console import shown, until
 
 
 @dataclass(frozen=True)
@@ -426,3 +428,98 @@ async def _cursor_stays(steps: list[tuple[str, Any]]) -> None:
                 bottom = max(0, len(table.rows) - table.size.height + 1)
                 if top > 0 and 0 <= table.cursor_index - line <= bottom:
                     assert table.cursor_index - table.scroll_offset.y == line
+
+
+MANY_ITEMS = 24_000
+
+
+def many_items() -> list[Item]:
+    """Return items with many equal values and some unknown ones."""
+    return [
+        Item(n, f"name {n * 7919 % 50_021 // 4}", None if n % 41 == 0 else n * 6_007 % 15_013)
+        for n in range(MANY_ITEMS)
+    ]
+
+
+def sizes_in_sight(table: LineTable[Item]) -> list[str]:
+    """Return the last word of each line below the header."""
+    return [table.render_line(y).text.split()[-1] for y in range(1, table.size.height)]
+
+
+async def test_of_many_rows_those_in_sight_are_sorted_at_once_and_the_others_after_that() -> None:
+    table = WatchedTable()
+    given = many_items()
+    by_size = COLUMNS[2]
+    async with running(table) as pilot:
+        table.show_rows(given)
+        table.move_cursor(12_345)
+        for is_descending in (False, True):
+            want = Order(by_size, is_descending).sort(given)
+            table.sort_by(by_size, is_descending=is_descending)
+            at = table.cursor_index
+            assert table.cursor_row == given[12_345] == want[at]
+            seen = sizes_in_sight(table)
+            top = table.scroll_offset.y
+            assert seen == [str(item.size) for item in want[top : top + len(seen)]]
+            await until(pilot, lambda: table.is_sorted)
+            assert list(table.rows) == want
+            assert sizes_in_sight(table) == seen
+
+
+async def test_a_key_is_right_though_the_rest_is_not_sorted_yet() -> None:
+    table = WatchedTable()
+    given = many_items()
+    by_name = COLUMNS[1]
+    async with running(table) as pilot:
+        table.show_rows(given)
+        for is_descending in (False, True):
+            want = Order(by_name, is_descending).sort(given)
+            table.sort_by(by_name, is_descending=is_descending)
+            table.action_last()
+            assert table.cursor_row == want[-1]
+            table.sort_by(None)
+            table.sort_by(by_name, is_descending=is_descending)
+            table.action_first()
+            assert table.cursor_row == want[0]
+            table.sort_by(by_name, is_descending=is_descending)
+            table.mark_where(lambda item: item.id % 5_000 == 7)
+            assert table.marked == tuple(item for item in want if item.id % 5_000 == 7)
+            table.clear_marks()
+        await pilot.pause()
+
+
+async def test_what_is_sorted_for_a_former_key_is_dropped() -> None:
+    table = WatchedTable()
+    given = many_items()
+    by_name, by_size = COLUMNS[1], COLUMNS[2]
+    async with running(table) as pilot:
+        table.show_rows(given)
+        table.move_cursor(9_999)
+        table.sort_by(by_name)
+        table.sort_by(by_size)
+        table.show_rows(kept := [item for item in given if item.id % 2])
+        assert table.cursor_row == given[9_999]
+        await until(pilot, lambda: table.is_sorted)
+        assert list(table.rows) == Order(by_size, True).sort(kept)
+        assert table.cursor_row == given[9_999]
+        table.show_rows(few := given[:50])
+        assert list(table.rows) == Order(by_size, True).sort(few)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    values=st.lists(st.one_of(st.none(), st.integers(0, 6), st.integers(0, 10_000)), max_size=300),
+    wanted=st.one_of(st.none(), st.integers(-5, 10_005)),
+    share=st.floats(0, 1),
+    is_descending=st.booleans(),
+)
+def test_rows_said_to_be_ready_are_where_they_belong(
+    values: list[int | None], wanted: int | None, share: float, is_descending: bool
+) -> None:
+    given_items = [Item(n, "", value) for n, value in enumerate(values)]
+    order = Order(COLUMNS[2], is_descending)
+    want = order.sort(given_items)
+    sorting = Sorting(order, given_items, values, at=share, value=wanted)
+    assert sorted(item.id for item in sorting.rows) == list(range(len(values)))
+    assert [sorting.rows[place] for place in sorting.ready] == [want[place] for place in sorting.ready]
+    assert sorting.finish() == want

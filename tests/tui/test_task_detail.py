@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from textual.content import Content
+from textual.geometry import Size
+
 from earthgazer_tui.fleet.models import FailedTry, StateChange
+from earthgazer_tui.widgets.long_text import LongText
 from earthgazer_tui.widgets.task_facts import EARLIER_SHOWN, copied_text, task_facts
 from tests.tui import builders as make
 from tests.tui.console import console, press, shown, until_shown
@@ -70,3 +74,28 @@ def test_of_many_tries_the_newest_are_shown_and_the_others_counted() -> None:
 def test_what_is_copied_has_the_log() -> None:
     detail = make.a_task_detail(log=LOG)
     assert copied_text(detail).endswith(LOG)
+
+
+def test_of_long_arguments_what_is_in_sight_is_rendered() -> None:
+    """What it takes to show them is told by the lines that are asked for, whatever there are more."""
+    text = Content("\n".join(f"{n:06d} word" for n in range(20_000)) + "\n" + "m" * 1_000)
+    view = LongText()
+    view.update(text, layout=False)
+    size = Size(40, 30)
+    assert view.get_content_height(size, size, 40) == 20_000 + 1_000 // 40
+    view.update(Content("one\ntwo words"), layout=False)
+    assert view.get_content_height(size, size, 5) == 3
+
+
+async def test_a_megabyte_of_arguments_is_opened_and_scrolled_to_its_end() -> None:
+    fleet = a_fleet()
+    [row] = fleet.failed_rows
+    members = ", ".join(f'{{"band": "B{n:05d}"}}' for n in range(45_000))
+    fleet.task_details["t-1"] = replace(make.a_task_detail(row), args=f"[{members}]", traceback="")
+    async with console(fleet, size=(80, 24)) as pilot:
+        await press(pilot, "5", "enter")
+        await until_shown(pilot, '"band": "B00000"')
+        await press(pilot, "end")
+        await until_shown(pilot, "Timeline (UTC)")
+        await press(pilot, "home")
+        await until_shown(pilot, '"band": "B00000"')
