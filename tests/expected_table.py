@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,8 @@ def main(arguments: list[str]) -> int:
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     data = Path(arguments[0] if arguments else os.environ.get("EARTHGAZER_TEST_DATA") or beside).resolve()
     expected = load_expected(data)
+    # So that whoever ends it ends its stack too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="earthgazer-expected-") as directory:
         state = ["--state-dir", f"{directory}/state"]
         earthgazer("stack", "up", "--detach", *state, cwd=directory)
