@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,11 @@ from tests.rabbitmq import RabbitServer, shared_server, why_absent
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _TEMPLATE = "earthgazer_template"
 _numbers = itertools.count()
+
+
+def pytest_configure() -> None:
+    """Let a run that is ended from outside stop what it started, as one that is interrupted does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -143,6 +143,9 @@ def _sending(connection: Any, task_ids: str) -> Iterator[None]:
             f"broker unavailable, the message may have been published: {_one_line(error)}; before it is sent"
             f" again, see whether {task_ids} waits in its queue, runs or has run"
         ) from error
+    except KeyboardInterrupt:
+        connection.collect()
+        raise
 
 
 @contextmanager
