@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
@@ -43,12 +44,22 @@ def ours(app: Celery, stop: threading.Event) -> dict[str, Any]:
 def celery_state(app: Celery, stop: threading.Event) -> dict[str, Any]:
     """Take events in as ``celery events`` and most tools do: Receiver and State."""
     state = app.events.State(max_tasks_in_memory=50_000)
-    counts = {"events": 0}
+    counts = {"events": 0, "cut_off": 0}
 
     def on_event(event: dict[str, Any]) -> None:
         counts["events"] += 1
         state.event(event)
 
+    while not stop.is_set():
+        try:
+            _drain(app, on_event, stop)
+        except app.connection_for_read().connection_errors:
+            # Redis cuts off who doesn't keep up; Flower and `celery events` come back likewise.
+            counts["cut_off"] += 1
+    return {**counts, "tasks": len(state.tasks)}
+
+
+def _drain(app: Celery, on_event: Callable[[dict[str, Any]], None], stop: threading.Event) -> None:
     with app.connection_for_read() as connection:
         receiver = app.events.Receiver(connection, handlers={"*": on_event})
         with receiver.consumer_context() as (listening, _, _):
@@ -58,7 +69,6 @@ def celery_state(app: Celery, stop: threading.Event) -> dict[str, Any]:
                     listening.drain_events(timeout=0.25)
                 except TimeoutError:
                     continue
-    return {**counts, "tasks": len(state.tasks)}
 
 
 def main(kind: str, url: str) -> None:
