@@ -100,6 +100,35 @@ def same_grid(one: Grid, other: Grid) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Nesting:
+    """How a grid lies in a coarser one when each of its pixels lies in a single pixel of that."""
+
+    factor: tuple[int, int]
+    """(rows, columns) of its pixels that make one of the coarser grid."""
+    first: tuple[int, int]
+    """(row, column) of its upper left pixel, counted in its own pixels from the coarser one's upper left."""
+
+
+def nesting(fine: Grid, coarse: Grid) -> Nesting | None:
+    """Return how a grid lies in a coarser one; None where a pixel of it may lie in several of that."""
+    if fine.crs != coarse.crs:
+        return None
+    step: Affine = ~coarse.transform @ fine.transform
+    if not (fine.is_north_up and coarse.is_north_up and 0 < step.a <= 1 and 0 < step.e <= 1):
+        return None
+    factor = round(1 / step.e), round(1 / step.a)
+    first = round(step.f * factor[0]), round(step.c * factor[1])
+    # Over the whole image a thousandth of a pixel is a rounding in the file's text, as in same_grid().
+    is_exact = all(
+        abs(scale * by - 1) * length < 1e-3 and abs(offset * by - at) < 1e-3
+        for scale, offset, by, at, length in zip(
+            (step.e, step.a), (step.f, step.c), factor, first, fine.shape, strict=True
+        )
+    )
+    return Nesting(factor, first) if is_exact else None
+
+
 def crop_window(grid: Grid, bbox: BBox) -> Window:
     """Return the smallest whole-pixel window that covers a rectangle, clamped to the scene.
 

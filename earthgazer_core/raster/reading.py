@@ -19,7 +19,7 @@ from rasterio.windows import Window
 
 from earthgazer_core.errors import InvalidInputError, RasterError
 from earthgazer_core.raster.dataset import open_dataset, raster_problems, read_window
-from earthgazer_core.raster.grid import Grid, same_grid
+from earthgazer_core.raster.grid import Grid, Nesting, nesting, same_grid
 from earthgazer_core.raster.masks import Mask, nodata_valid, qa_pixel_valid, scl_valid
 from earthgazer_core.raster.source import BandSource
 
@@ -178,6 +178,7 @@ class BandReader:
         self._reference = reference
         self._stack = ExitStack()
         self._datasets: dict[str, DatasetReader] = {}
+        self._nested = {band.name: nesting(reference, band.grid) for band in self._bands}
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -235,7 +236,32 @@ class BandReader:
         if same_grid(band.grid, self._reference):
             flags = read_window(self._datasets[band.name], band.source.index, window)
             return _MASKS[band.name](flags)
+        nested = self._nested[band.name]
+        if nested is not None:
+            return self._enlarged(band, window, nested)
         return self._resampled(band, window, Resampling.nearest) > 0
+
+    def _enlarged(self, band: Band, window: Window, nested: Nesting) -> Mask:
+        """Return a coarser mask, each pixel repeated: nearest resampling gives the same, and takes longer."""
+        spans = []
+        for begin, length, first, factor, there in zip(
+            (int(window.row_off), int(window.col_off)), (int(window.height), int(window.width)),
+            nested.first, nested.factor, band.grid.shape, strict=True,
+        ):  # fmt: skip
+            places = (np.arange(begin, begin + length) + first) // factor
+            spans.append((places, (places >= 0) & (places < there)))
+        (rows, rows_there), (columns, columns_there) = spans
+        valid: Mask = np.zeros((rows.size, columns.size), dtype=np.bool_)
+        rows, columns = rows[rows_there], columns[columns_there]
+        if rows.size and columns.size:
+            part = Window(columns[0], rows[0], columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1)
+            flags = read_window(self._datasets[band.name], band.source.index, part)
+            known = _MASKS[band.name](flags)
+            enlarged: Mask = known[:, columns - columns[0]][rows - rows[0]]
+            if enlarged.shape == valid.shape:
+                return enlarged
+            valid[np.ix_(rows_there, columns_there)] = enlarged
+        return valid
 
     def _resampled(self, band: Band, window: Window, resampling: Resampling) -> Values:
         """Return a band on the reference grid, NaN where it has no data; a mask as 1 valid, 0 not."""

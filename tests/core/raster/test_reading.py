@@ -7,9 +7,11 @@ import pytest
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
+from rasterio.crs import CRS
 from rasterio.windows import Window
 
 from earthgazer_core.errors import InvalidInputError, RasterError
+from earthgazer_core.raster.grid import Grid, nesting
 from earthgazer_core.raster.products import make_index, make_stack
 from earthgazer_core.raster.reading import MAX_WINDOW_PX, BandReader, Block, inspect, reference_band, windows
 from earthgazer_core.raster.source import BandSource
@@ -82,6 +84,50 @@ def test_a_coarser_mask_is_enlarged_by_nearest_pixel(tmp_path: Path) -> None:
     )
     valid = np.isfinite(read(make_index("ndvi", sources, None, tmp_path / "o.tif").path))
     assert valid.tolist() == np.kron([[1, 0], [1, 1]], np.ones((2, 2))).astype(bool).tolist()
+
+
+@given(
+    st.sampled_from([1, 2, 3, 6]),
+    st.tuples(st.integers(-9, 9), st.integers(-9, 9)),
+    st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 12), st.integers(1, 12)),
+)
+def test_a_coarser_mask_is_that_of_the_pixel_which_contains_the_centre(
+    tmp_path_factory: pytest.TempPathFactory,
+    factor: int,
+    shift: tuple[int, int],
+    shape: tuple[int, int],
+    part: tuple[int, int, int, int],
+) -> None:
+    folder = tmp_path_factory.mktemp("nested")
+    scl = np.random.default_rng(5).choice([4, 9], shape).astype(np.uint8)
+    # The mask begins some pixels of the reference above and left of it, or below and right.
+    down, right = shift
+    placed = UTM33_10M @ Affine.translation(-right, -down) @ Affine.scale(factor)
+    sources = [
+        reflectance("red", write_image(folder / "red.tif", np.full((32, 32), 500, np.uint16))),
+        BandSource("SCL", write_image(folder / "scl.tif", scl, transform=placed), 1, 0, None, is_mask=True),
+    ]
+    bands = inspect(sources)
+    row, column, height, width = part
+    with BandReader(bands, reference_band(bands).grid) as reader:
+        valid = reader.read(Window(column, row, width, height)).valid
+    for y in range(height):
+        for x in range(width):
+            at = (row + y + down) // factor, (column + x + right) // factor
+            is_inside = 0 <= at[0] < shape[0] and 0 <= at[1] < shape[1]
+            assert valid[y, x] == (is_inside and scl[at] == 4), (y, x)
+
+
+@pytest.mark.parametrize("transform", [
+    Affine(15, 0, 500_000, 0, -15, 5_000_000),
+    Affine(20, 0, 500_003, 0, -20, 5_000_000),
+    Affine(5, 0, 500_000, 0, -5, 5_000_000),
+    Affine(20, 1, 500_000, 0, -20, 5_000_000),
+])  # fmt: skip
+def test_only_whole_pixels_nest(transform: Affine) -> None:
+    crs = CRS.from_epsg(32633)
+    assert nesting(Grid(crs, UTM33_10M, (8, 8)), Grid(crs, transform, (8, 8))) is None
 
 
 def test_resampling_in_windows_leaves_no_seams(tmp_path: Path) -> None:
