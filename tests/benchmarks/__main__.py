@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import signal
 import sys
 import time
 import traceback
@@ -37,6 +38,8 @@ def main(chosen: Sequence[str], quick: bool, json_path: Path | None, is_list: bo
         return
     if unknown := set(chosen) - set(names()):
         raise click.UsageError(f"no benchmark {', '.join(sorted(unknown))}: there are {', '.join(names())}")
+    # So that a run that is ended takes along what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     measured: dict[str, Sequence[Figure]] = {}
     failures: dict[str, str] = {}
     for name in chosen or names():
