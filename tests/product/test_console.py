@@ -69,7 +69,7 @@ def test_a_failure_is_shown_with_its_cause_and_retried_from_the_keyboard(
     console.wait_for("S2A", "2020-05-01")
     console.press("P")
     console.press("5")
-    console.wait_for("Failed·1", timeout_s=60)
+    console.wait_for("Failed·1", "download_bands", timeout_s=60)
     torn.write_bytes(whole)
     console.press("R")
     console.wait_for("Retry 1 task?", "in place")
