@@ -20,6 +20,10 @@ _DENSIFY_POINTS = 101
 """Points per edge when bounds change CRS: straight edges in lon/lat are curves in a projection."""
 _ROUNDING_PX = 1e-6
 """An edge this near to a pixel's edge is on it: re-projection is no more exact than that."""
+_LEAST_STEP = 1e-4
+"""Part of a coarser pixel that one of a band takes: far below any mask's."""
+_FARTHEST = 1e9
+"""Coarser pixels between the corners of two grids: numbers beyond are nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +116,12 @@ class Nesting:
 
 def nesting(fine: Grid, coarse: Grid) -> Nesting | None:
     """Return how a grid lies in a coarser one; None where a pixel of it may lie in several of that."""
-    if fine.crs != coarse.crs:
+    if fine.crs != coarse.crs or not (fine.is_north_up and coarse.is_north_up) or coarse.pixel_area == 0:
         return None
     step: Affine = ~coarse.transform @ fine.transform
-    if not (fine.is_north_up and coarse.is_north_up and 0 < step.a <= 1 and 0 < step.e <= 1):
+    # Anybody may write anything into a file's transform.
+    is_near = abs(step.c) < _FARTHEST and abs(step.f) < _FARTHEST
+    if not (is_near and _LEAST_STEP < step.a <= 1 and _LEAST_STEP < step.e <= 1):
         return None
     factor = round(1 / step.e), round(1 / step.a)
     first = round(step.f * factor[0]), round(step.c * factor[1])

@@ -124,6 +124,12 @@ def test_a_coarser_mask_is_that_of_the_pixel_which_contains_the_centre(
     Affine(20, 0, 500_003, 0, -20, 5_000_000),
     Affine(5, 0, 500_000, 0, -5, 5_000_000),
     Affine(20, 1, 500_000, 0, -20, 5_000_000),
+    Affine(0, 0, 500_000, 0, 0, 5_000_000),
+    Affine(1e300, 0, 500_000, 0, -1e300, 5_000_000),
+    Affine(1e-300, 0, 500_000, 0, -1e-300, 5_000_000),
+    Affine(20, 0, float("inf"), 0, -20, 5_000_000),
+    Affine(20, 0, 1e300, 0, -20, 5_000_000),
+    Affine(20, 0, float("nan"), 0, -20, 5_000_000),
 ])  # fmt: skip
 def test_only_whole_pixels_nest(transform: Affine) -> None:
     crs = CRS.from_epsg(32633)
