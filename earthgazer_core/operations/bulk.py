@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from earthgazer_core.db.session import Database
 from earthgazer_core.db.tables import OperatorActionRow
-from earthgazer_core.errors import NotFoundError, RefusedError, TransientError, UnsureError
+from earthgazer_core.errors import NotFoundError, RefusedError, TransientError
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.bulk_plan import BulkPlan
 from earthgazer_core.operations.retry import Retrier
@@ -104,7 +104,7 @@ def run_bulk(
     action = _begin(database, plan, rate, copy, context, said)
     retried: list[Retried] = []
     refused: list[RetryPlanItem] = []
-    ended, is_unsure = STOPPED, False
+    ended, noted = STOPPED, "done"
     started = time.monotonic()
     try:
         for number, task in enumerate(plan.tasks):
@@ -124,10 +124,10 @@ def run_bulk(
             ended = COMPLETED
     except TransientError as error:
         ended = str(error)
-        is_unsure = isinstance(error, UnsureError)
+        noted = audit.outcome_of(error)
     finally:
         outcome = BulkOutcome(len(plan.tasks), tuple(retried), tuple(refused), ended)
-        _end(database, action, outcome, is_unsure=is_unsure)
+        _end(database, action, outcome, noted)
     return outcome
 
 
@@ -142,14 +142,13 @@ def _begin(
         return action.id
 
 
-def _end(database: Database, action_id: int, outcome: BulkOutcome, *, is_unsure: bool) -> None:
+def _end(database: Database, action_id: int, outcome: BulkOutcome, noted: str) -> None:
     reasons = Counter(item.note for item in outcome.refused)
     with database.session() as session:
         action = session.get(OperatorActionRow, action_id)
         if action is None:
             return
-        is_over = outcome.ended in (COMPLETED, STOPPED)
-        action.outcome = "done" if is_over else "unsure" if is_unsure else "failed"
+        action.outcome = noted
         action.detail = {
             **action.detail,
             "retried": len(outcome.retried),
