@@ -178,7 +178,8 @@ class BandReader:
         self._reference = reference
         self._stack = ExitStack()
         self._datasets: dict[str, DatasetReader] = {}
-        self._nested = {band.name: nesting(reference, band.grid) for band in self._bands}
+        masks = (band for band in self._bands if band.source.is_mask)
+        self._nested = {band.name: nesting(reference, band.grid) for band in masks}
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
