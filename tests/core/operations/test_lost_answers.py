@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -39,23 +38,9 @@ def is_heard(subscriber: Any, timeout_s: float = DEADLINE_S) -> bool:
 
 
 @pytest.fixture
-def proxy(broker_url: str) -> Iterator[FaultyProxy]:
-    def connect() -> socket.socket:
-        link = socket.socket(socket.AF_UNIX)
-        link.connect(urlsplit(broker_url).path)
-        return link
-
-    with FaultyProxy(connect) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def app(broker_url: str, proxy: FaultyProxy) -> Iterator[Celery]:
+def app(proxied_url: str) -> Iterator[Celery]:
     """An app that reaches the broker through the proxy, and is soon out of patience."""
-    parts = urlsplit(broker_url)
-    database = parse_qs(parts.query)["virtual_host"][0]
-    url = f"redis://:{parts.password}@127.0.0.1:{proxy.port}/{database}"
-    app = Celery("lost", broker=url, backend=url, set_as_current=False)
+    app = Celery("lost", broker=proxied_url, backend=proxied_url, set_as_current=False)
     app.conf.broker_transport_options = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
     yield app
     app.close()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import redis
@@ -34,23 +32,9 @@ pytestmark = pytest.mark.fleet
 
 
 @pytest.fixture
-def proxy(broker_url: str) -> Iterator[FaultyProxy]:
-    def connect() -> socket.socket:
-        link = socket.socket(socket.AF_UNIX)
-        link.connect(urlsplit(broker_url).path)
-        return link
-
-    with FaultyProxy(connect) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def operator(broker_url: str, proxy: FaultyProxy) -> Iterator[Celery]:
+def operator(broker_url: str, proxied_url: str) -> Iterator[Celery]:
     """An operator's app, whose messages go through the proxy; results it reads directly."""
-    parts = urlsplit(broker_url)
-    database = parse_qs(parts.query)["virtual_host"][0]
-    url = f"redis://:{parts.password}@127.0.0.1:{proxy.port}/{database}"
-    app = Celery("operator", broker=url, backend=broker_url, set_as_current=False)
+    app = Celery("operator", broker=proxied_url, backend=broker_url, set_as_current=False)
     app.conf.broker_transport_options = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
     yield app
     app.close()
