@@ -15,6 +15,7 @@ from textual.screen import Screen
 from earthgazer_tui.terminal.driver import FrameDriver
 from earthgazer_tui.terminal.kept_stylesheet import KeptStylesheet
 from earthgazer_tui.terminal.key_order import KeyOrderApp
+from earthgazer_tui.terminal.one_shots import ring_late_ones
 
 BUILT_S = 1.0
 """Longest wait for a screen that is being built when the app ends."""
@@ -28,6 +29,7 @@ class FramedApp(KeyOrderApp[ReturnType], Generic[ReturnType]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        ring_late_ones()
         self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self._is_built = asyncio.Event()
         self._is_built.set()
