@@ -109,8 +109,10 @@ class RunDetailScreen(FleetScreen):
         switcher.current = "gantt" if switcher.current == "tree" else "tree"
         self.query_one("#run-legend", Lines).display = switcher.current == "gantt"
         self._table().focus()
-        # Its width is known only once it was laid out.
-        self.call_after_refresh(self._show_steps, step)
+        # At once: the next key may be one that acts on the step under the cursor.
+        self._show_steps(step)
+        # The width, and with it what a cell is, is known only once the chart was laid out.
+        self.call_after_refresh(self._show_steps)
 
     def text_to_copy(self) -> str:
         """Return the id of the step under the cursor."""

@@ -143,8 +143,8 @@ class RunGantt(LineTable[GanttStep]):
 
     @property
     def cells(self) -> int:
-        """Cells that a bar has."""
-        width = self.size.width - self.scrollbar_gutter.width - GUTTER
+        """Cells that a bar has; before the chart is laid out, those that it had on the whole screen."""
+        width = (self.size or self.screen.size).width - self.scrollbar_gutter.width - GUTTER
         laid_out, _ = lay_out(COLUMNS, width)
         return next(cells for column, cells in laid_out if column.key == "bar")
 
@@ -164,7 +164,7 @@ class RunGantt(LineTable[GanttStep]):
         self._draw()
 
     def _draw(self) -> None:
-        if self._detail is not None and self.size.width:
+        if self._detail is not None:
             self.show_rows(gantt_steps(self._detail, self.cells, _now(self._detail.row)))
 
 

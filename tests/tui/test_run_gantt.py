@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earthgazer_tui.fleet.models import RunDetail, RunStep
+from earthgazer_tui.screens.run_detail import RunDetailScreen
 from earthgazer_tui.widgets.run_gantt import RAN, WAITED, gantt_steps, scale_of
 from tests.tui import builders as make
 from tests.tui.console import console, lines_with, press, settle, shown
@@ -92,6 +93,20 @@ async def test_tab_goes_between_tree_and_chart_and_the_cursor_keeps_its_step(siz
         await settle(pilot)
         assert "░" not in shown(pilot)
         assert getattr(pilot.app.screen, "step").task_id == "c"  # noqa: B009 - the class is the console's own
+
+
+async def test_a_key_right_behind_the_one_that_shows_the_chart_acts_on_the_same_step() -> None:
+    fleet = ScriptedFleet()
+    run = a_run(a_step("a", 0, 0, 2), a_step("b", 2, 5, 9), a_step("c", 9, 9, 10))
+    fleet.run_rows, fleet.run_details = [run.row], {run.row.run_id: run}
+    async with console(fleet) as pilot:
+        await press(pilot, "4", "enter", "down")
+        screen = pilot.app.screen
+        assert isinstance(screen, RunDetailScreen)
+        for _ in range(2):
+            screen.action_next_view()
+            assert screen.step is not None
+            assert screen.step.task_id == "b"
 
 
 async def test_a_failed_step_is_retried_from_its_run() -> None:
