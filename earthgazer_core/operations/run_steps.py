@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, exists, select
-from sqlalchemy.orm import Session, aliased, defer
+from sqlalchemy.orm import Session, aliased, defer, load_only
 
 from earthgazer_core.db.tables import TaskExecutionRow, WorkflowStepRow
 
@@ -47,14 +47,40 @@ class FoundStep:
         return self.execution is not None and self.execution.blocked_by is not None
 
 
-def find_steps(session: Session, run_ids: Sequence[str]) -> Mapping[str, list[FoundStep]]:
-    """Return the steps of runs in order, by run."""
+# They are long, and no run shows them.
+_SHOWN = (defer(TaskExecutionRow.result), defer(TaskExecutionRow.traceback))
+# A row has some forty columns, and a list of runs thousands of rows.
+_COUNTED = (
+    load_only(
+        TaskExecutionRow.task_id,
+        TaskExecutionRow.run_id,
+        TaskExecutionRow.parent_id,
+        TaskExecutionRow.name,
+        TaskExecutionRow.state,
+        TaskExecutionRow.blocked_by,
+        TaskExecutionRow.percent,
+        TaskExecutionRow.finished_at,
+        TaskExecutionRow.capture_id,
+        raiseload=True,
+    ),
+)
+
+
+def find_steps(
+    session: Session, run_ids: Sequence[str], *, is_for_counts: bool = False
+) -> Mapping[str, list[FoundStep]]:
+    """Return the steps of runs in order, by run.
+
+    Args:
+        session: Database session.
+        run_ids: The runs.
+        is_for_counts: Read of each execution only what a line on its run is made of.
+    """
     found: dict[str, list[FoundStep]] = defaultdict(list)
-    # They are long, and no run shows them.
-    long = defer(TaskExecutionRow.result), defer(TaskExecutionRow.traceback)
+    read = _COUNTED if is_for_counts else _SHOWN
     foretold = session.execute(
         select(WorkflowStepRow, TaskExecutionRow)
-        .options(*long, defer(WorkflowStepRow.signature))
+        .options(*read, defer(WorkflowStepRow.signature))
         .outerjoin(TaskExecutionRow, TaskExecutionRow.task_id == WorkflowStepRow.task_id)
         .where(WorkflowStepRow.run_id.in_(run_ids))
         .order_by(WorkflowStepRow.run_id, WorkflowStepRow.ordinal)
@@ -74,7 +100,7 @@ def find_steps(session: Session, run_ids: Sequence[str]) -> Mapping[str, list[Fo
     copy = aliased(TaskExecutionRow)
     others = session.scalars(
         select(TaskExecutionRow)
-        .options(*long)
+        .options(*read)
         .outerjoin(
             WorkflowStepRow,
             and_(

@@ -49,7 +49,7 @@ def list_runs(
     for offset in range(0, SEARCHED if filter_.terms else 1, limit):
         query = select(WorkflowRunRow).order_by(WorkflowRunRow.created_at.desc(), WorkflowRunRow.run_id)
         runs = session.scalars(query.limit(limit).offset(offset)).all()
-        steps = find_steps(session, [run.run_id for run in runs])
+        steps = find_steps(session, [run.run_id for run in runs], is_for_counts=True)
         found += filter(matches, (summarise(run, steps[run.run_id]) for run in runs))
         if len(found) >= limit or len(runs) < limit:
             break
