@@ -126,6 +126,8 @@ class FleetCommand(Command, Generic[Subject]):
 
     on_reply: Callable[[Reply], None] | None = None
     """Told of workers' words as they come, where :meth:`awaited` names any."""
+    on_done: Callable[[ActionResult], None] | None = None
+    """Told what was done where that is known before :meth:`run` returns it, which waits for the audit."""
 
     def awaited(self, subjects: Sequence[Subject]) -> tuple[str, ...]:
         """Return the workers whose words are shown as they come; none where one notification will do.

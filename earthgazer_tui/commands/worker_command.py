@@ -86,7 +86,8 @@ class WorkersCommand(FleetCommand[Target]):
 
     async def run(self, fleet: Fleet, subjects: Sequence[Target]) -> ActionResult:
         """Tell those that can."""
-        return await fleet.tell_workers(self._able(subjects), self.order(subjects), self.on_reply)
+        able, order = self._able(subjects), self.order(subjects)
+        return await fleet.tell_workers(able, order, self.on_reply, self.on_done)
 
     def awaited(self, subjects: Sequence[Target]) -> tuple[str, ...]:
         """Return those that are told, where they are several or take their time."""

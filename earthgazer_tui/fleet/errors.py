@@ -11,6 +11,10 @@ class UnavailableError(FleetError):
     """The broker or the database can't be reached now."""
 
 
+class UnsureError(UnavailableError):
+    """An answer was lost: nobody knows whether it was done. The message says how to find out."""
+
+
 class RefusedError(FleetError):
     """The operation would do harm or can't work here; the message says why."""
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.events import ScreenResume
 from textual.timer import Timer
 from textual.types import CSSPathType
 
@@ -50,9 +51,16 @@ class FleetScreen(CommandingScreen):
         self._show_timer: Timer | None = None
         self._is_refreshing = False
         self._is_loaded = False
+        self._outside: frozenset[str] | None = None
 
     def compose(self) -> ComposeResult:
         """Make the frame around the body."""
+        # Before it is first styled and laid out: Textual does so only after that, and everything twice.
+        size = self.app.size
+        self.add_class(
+            *self._get_breakpoint_classes(size.width, self.HORIZONTAL_BREAKPOINTS or []),
+            *self._get_breakpoint_classes(size.height, self.VERTICAL_BREAKPOINTS or []),
+        )
         yield StatusHeader()
         yield Banner()
         if self.CAN_FILTER:
@@ -82,16 +90,36 @@ class FleetScreen(CommandingScreen):
 
     def on_mount(self) -> None:
         """Follow the store and start looking."""
+        # All parts were styled as they were made.
+        self._outside, self._css_update_count = self._around(), self.app._css_update_count
         store = self.session.store
         store.shown.subscribe(self, lambda _: self._take_snapshot())
         store.freeze_changed.subscribe(self, lambda _: self._show_frame())
         self.set_interval(self.session.refresh_s, self._poll)
         self._show_keys()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: ScreenResume) -> None:
         """Show the newest as soon as the screen is in front."""
+        event.refresh_styles = self._is_styled_otherwise()
         self._show_latest()
         self._poll()
+
+    def _is_styled_otherwise(self) -> bool:
+        """Return whether styles may have changed since the screen was in front last.
+
+        Textual styles everything anew on each return, which takes a table all its rendered rows besides.
+        What changes within a hidden screen is styled at once; only what is outside of it is left.
+        """
+        before, self._outside = self._outside, self._around()
+        return self._outside != before or self._css_update_count != self.app._css_update_count
+
+    def _around(self) -> frozenset[str]:
+        return frozenset({*self.app.classes, *self.app.pseudo_classes})
+
+    def _compositor_refresh(self) -> None:
+        """Paint, unless nothing is shown of it: after a batch everything is painted anyway."""
+        if not self.app._batch_count:
+            super()._compositor_refresh()
 
     def action_refresh_now(self) -> None:
         """Ask the fleet again at once."""

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from textwrap import shorten
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from textual.screen import Screen
 
 from earthgazer_tui.commands.command import FleetCommand
 from earthgazer_tui.commands.question import Question, RetryQuestion
-from earthgazer_tui.fleet.errors import FleetError
+from earthgazer_tui.fleet.errors import FleetError, UnsureError
 from earthgazer_tui.fleet.models import ActionResult
 from earthgazer_tui.fleet.protocol import Fleet
 from earthgazer_tui.key_hints import with_keys
@@ -99,24 +99,38 @@ async def carry_out(
                 screen, fleet, command, subjects, lambda outcome: _tell_late(screen, command, outcome)
             )
             return True
+        told: list[ActionResult] = []
+
+        def tell(done: ActionResult) -> None:
+            told.append(done)
+            _notify(screen, command, done)
+
+        command.on_done = tell
         result = await command.run(fleet, subjects)
     except FleetError as error:
-        screen.notify(str(error), title=command.title, severity="error", timeout=8, markup=False)
+        screen.notify(str(error), title=command.title, severity=severity_of(error), timeout=8, markup=False)
         return False
-    await _tell(screen, command, result)
+    if not told:
+        await _tell(screen, command, result)
     return True
 
 
 def _tell_late(screen: Screen[Any], command: FleetCommand[Any], outcome: ActionResult | FleetError) -> None:
     """Tell what became of a command whose dialog was closed, wherever the operator is by now."""
     is_ok = isinstance(outcome, ActionResult) and outcome.is_ok
+    severity = severity_of(outcome) if isinstance(outcome, FleetError) else "error"
     screen.app.notify(
         outcome.summary if isinstance(outcome, ActionResult) else str(outcome),
         title=command.title,
-        severity="information" if is_ok else "error",
+        severity="information" if is_ok else severity,
         timeout=8,
         markup=False,
     )
+
+
+def severity_of(error: FleetError) -> Literal["warning", "error"]:
+    """Return how loudly an error is told: what may have been done is no failure."""
+    return "warning" if isinstance(error, UnsureError) else "error"
 
 
 async def _choose(screen: Screen[Any], command: FleetCommand[Any], argument: str) -> str | None:
@@ -146,7 +160,11 @@ async def _tell(screen: Screen[Any], command: FleetCommand[Any], result: ActionR
     must_list = len(result.replies) > REPLIES_IN_TOAST or any(not reply.is_ok for reply in result.replies)
     if must_list and not result.is_ok:
         await screen.app.push_screen_wait(Replies(command.title, result))
-        return
+    else:
+        _notify(screen, command, result)
+
+
+def _notify(screen: Screen[Any], command: FleetCommand[Any], result: ActionResult) -> None:
     lines = [result.summary]
     if len(result.replies) <= REPLIES_IN_TOAST:
         lines += [

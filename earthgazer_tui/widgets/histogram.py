@@ -155,8 +155,10 @@ def draw_histogram(
         value = (shade + 0.5) / _SHADES
         styles[role] = ndvi_style(value) if has_few_colours else ndvi_colour(value)
         eighths = max(1, round(count / peak * rows * 8))
+        full = glyph(_EIGHTHS[8], role)
         for row in range(-(-eighths // 8)):
-            marker = glyph(_EIGHTHS[min(eighths - row * 8, 8)], role)
+            left = eighths - row * 8
+            marker = full if left >= 8 else glyph(_EIGHTHS[left], role)
             for column in range(columns):
                 xs.append(i * columns + column + 0.5)
                 ys.append(row + 0.5)

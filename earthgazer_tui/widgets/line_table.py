@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from itertools import count
-from operator import indexOf
 from typing import Any, ClassVar, Generic
 
 from textual.binding import Binding, BindingType
@@ -19,13 +17,11 @@ from earthgazer_tui.widgets.column import Column, Row
 from earthgazer_tui.widgets.line_table_marks import Marks
 from earthgazer_tui.widgets.line_table_order import Order
 from earthgazer_tui.widgets.line_table_painter import Painter
-from earthgazer_tui.widgets.line_table_sorting import Sorting, sort_values
+from earthgazer_tui.widgets.line_table_rows import Rows
 
 HEADER_LINES = 1
-MANY = 10_000
-"""Rows from which those in sight are sorted first, and the others once the keys have been served."""
 SLICE_GAP_S = 0.01
-"""Time for keys between two slices of that."""
+"""Time for keys between two slices of what is sorted out of sight."""
 
 
 class LineTable(ScrollView, Generic[Row], can_focus=True):
@@ -149,16 +145,12 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self.can_focus = has_cursor
         self.is_tail = is_tail
         self._key = key
-        self._given: Sequence[Row] = ()
-        self._rows: list[Row] = []
-        self._known_places: dict[Hashable, int] | None = None
+        self._rows: Rows[Row] = Rows(key)
+        self._will_sort_on = False
         self._cursor = 0
         self._total: int | None = None
         self._is_cut = False
         self._marks = Marks()
-        self._order: Order[Row] = Order()
-        self._sorting: Sorting[Row] | None = None
-        self._values: tuple[str, list[Any]] | None = None
         self._painter = Painter(self, self.columns)
         self._painted: dict[int, Strip] = {}
         self._was_shown = False
@@ -179,17 +171,17 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     @property
     def rows(self) -> Sequence[Row]:
         """The rows in the order shown."""
-        return self._all_sorted()
+        return self._rows.all()
 
     @property
     def is_sorted(self) -> bool:
         """Whether all rows are where they belong, those out of sight too."""
-        return self._sorting is None
+        return self._rows.sorting is None
 
     @property
     def cursor_row(self) -> Row | None:
         """The row under the cursor; None in an empty table."""
-        return self._row_at(self._cursor) if self._rows else None
+        return self._rows.at(self._cursor) if self._rows else None
 
     @property
     def cursor_index(self) -> int:
@@ -199,9 +191,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     @property
     def marked(self) -> tuple[Row, ...]:
         """The marked rows, in the order shown."""
-        return (
-            tuple(row for row in self._all_sorted() if self._key(row) in self._marks) if self._marks else ()
-        )
+        return tuple(row for row in self._rows.all() if self._key(row) in self._marks) if self._marks else ()
 
     @property
     def chosen(self) -> tuple[Row, ...]:
@@ -227,7 +217,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     @property
     def order(self) -> Order[Row]:
         """By what the rows are sorted."""
-        return self._order
+        return self._rows.order
 
     def show_rows(self, rows: Sequence[Row], *, total: int | None = None, is_cut: bool = False) -> None:
         """Show these rows in place of the former, repainting the visible lines that differ.
@@ -239,20 +229,22 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         """
         self._total = total
         self._is_cut = is_cut or (total is not None and total > len(rows))
-        self._values = None
         if self._marks:
             self._marks.show(set(map(self._key, rows)))
-        self._show(rows, is_tail=self.is_tail and self._order.column is None)
+        self._show(rows, is_tail=self.is_tail and self.order.column is None)
 
-    def _show(self, rows: Sequence[Row], *, is_tail: bool = False) -> None:
+    def _show(self, rows: Sequence[Row] | None = None, *, is_tail: bool = False) -> None:
+        """Show these rows, or sort those that are shown anew."""
         before = self.cursor_row
         cursor_key = None if before is None else self._key(before)
         screen_line = self._cursor - self.scroll_offset.y
-        self._given = rows
-        self._known_places = None
-        self._sort(before)
+        if rows is None:
+            self._rows.sort(before, self._cursor)
+        else:
+            self._rows.show(rows, before, self._cursor)
+        self._sort_on_later()
         is_at_top = is_tail and self._cursor == 0 and self.scroll_offset.y == 0
-        place = None if before is None or is_at_top else self._place_of(before)
+        place = None if before is None or is_at_top else self._rows.place_of(before)
         self._cursor = min(self._cursor, max(0, len(self._rows) - 1)) if place is None else place
         self._was_shown = True
         self._fit_virtual_size()
@@ -272,7 +264,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
 
     def move_cursor(self, key: Hashable) -> bool:
         """Put the cursor on the row with this key; return whether there is one."""
-        place = self._places.get(key)
+        place = self._rows.places.get(key)
         if place is None:
             return False
         self._move_to(place)
@@ -316,7 +308,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
 
     def mark_where(self, is_wanted: Callable[[Row], bool]) -> int:
         """Mark the rows that are wanted, in place of those marked before; return how many."""
-        wanted = [self._key(row) for row in self._all_sorted() if is_wanted(row)]
+        wanted = [self._key(row) for row in self._rows.all() if is_wanted(row)]
         self._marks.mark_only(wanted)
         self._repaint_changed()
         return len(wanted)
@@ -324,13 +316,13 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     def action_mark_range(self) -> None:
         """Mark all rows from the one last marked to the one under the cursor."""
         if self._rows and self.can_mark:
-            self._marks.extend(list(self._places), self._cursor)
+            self._marks.extend(list(self._rows.places), self._cursor)
             self._repaint_changed()
 
     def action_mark_all(self) -> None:
         """Mark all that matches, or nothing where all is marked."""
         if self.can_mark:
-            self._marks.toggle_all(self._places.keys(), are_more=self._is_cut)
+            self._marks.toggle_all(self._rows.places.keys(), are_more=self._is_cut)
             self._repaint_changed()
 
     def action_sort(self) -> None:
@@ -344,8 +336,8 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             column: One of :attr:`sortable`; None for the order as given.
             is_descending: Which way; without, the column's own way, and the other one the second time.
         """
-        self._order = self._order.by(column, is_descending)
-        self._show(self._given)
+        self._rows.order = self.order.by(column, is_descending)
+        self._show()
 
     def on_click(self, event: Click) -> None:
         """Move the cursor to the row that was clicked, and open it at the second click."""
@@ -370,66 +362,17 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._painted[y] = strip
         return strip
 
-    @property
-    def _places(self) -> dict[Hashable, int]:
-        """Where each row is, by its key; worked out when somebody asks."""
-        if self._known_places is None:
-            self._known_places = dict(zip(map(self._key, self._all_sorted()), count()))
-        return self._known_places
+    def _sort_on_later(self) -> None:
+        if self._rows.sorting is not None and not self._will_sort_on:
+            self._will_sort_on = True
+            self.set_timer(SLICE_GAP_S, self._sort_on)
 
-    def _place_of(self, row: Row) -> int | None:
-        """Return where the row with the key of this one is; None where there is none."""
-        # Sorting another way leaves the rows themselves: finding one takes a tenth of listing all keys.
-        if self._sorting is not None:
-            ready = self._sorting.ready
-            place = _index(map(id, self._rows[ready.start : ready.stop]), id(row))
-            if place is not None:
-                return ready.start + place
-        rows = self._all_sorted()
-        place = _index(map(id, rows), id(row))
-        return place if place is not None else _index(map(self._key, rows), self._key(row))
-
-    def _sort(self, around: Row | None) -> None:
-        """Sort what was given: of many rows those around a row, or around the cursor's place, first."""
-        # Whatever was being sorted before is no longer wanted.
-        self._sorting = None
-        rows, column = self._given, self._order.column
-        if column is None or len(rows) < MANY:
-            self._rows = self._order.sort(rows)
-            return
-        if self._values is None or self._values[0] != column.key:
-            self._values = (column.key, sort_values(column, rows))
-        value = None if around is None or column.sort_key is None else column.sort_key(around)
-        at = self._cursor / len(rows)
-        sorting = Sorting(self._order, rows, self._values[1], at=at, value=value)
-        self._rows = sorting.rows
-        if not sorting.is_done:
-            self._sorting = sorting
-            self._sort_on_later(sorting)
-
-    def _sort_on_later(self, sorting: Sorting[Row]) -> None:
-        self.set_timer(SLICE_GAP_S, lambda: self._sort_on(sorting))
-
-    def _sort_on(self, sorting: Sorting[Row]) -> None:
-        if sorting is not self._sorting:
-            return
-        if sorting.go_on():
-            self._all_sorted()
-        else:
-            self._sort_on_later(sorting)
-
-    def _all_sorted(self) -> list[Row]:
-        """Return all rows in the order shown, sorting at once those that were put off."""
-        if self._sorting is not None:
-            self._rows = self._sorting.finish()
-            self._sorting = None
-        return self._rows
-
-    def _row_at(self, place: int) -> Row:
-        """Return the row that belongs at a place."""
-        if self._sorting is None or place in self._sorting.ready:
-            return self._rows[place]
-        return self._all_sorted()[place]
+    def _sort_on(self) -> None:
+        """Sort a slice of what is out of sight: of what is shown by now, whatever it was for."""
+        self._will_sort_on = False
+        if self._rows.sorting is not None and self._rows.sorting.go_on():
+            self._rows.all()
+        self._sort_on_later()
 
     @property
     def _line_width(self) -> int:
@@ -451,7 +394,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._cursor = place
         self._scroll_to_cursor()
         self._repaint_changed()
-        self.post_message(self.CursorMoved(self, self._row_at(place)))
+        self.post_message(self.CursorMoved(self, self._rows.at(place)))
 
     def _scroll_to_cursor(self) -> None:
         top, height = self.scroll_offset.y, self._body_height
@@ -480,22 +423,14 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             self._painted.clear()
         if y < HEADER_LINES:
             return self._painter.header(
-                self._order, self._marks.note(len(self._rows), self._total, is_cut=self._is_cut)
+                self.order, self._marks.note(len(self._rows), self._total, is_cut=self._is_cut)
             )
         place = self.scroll_offset.y + y - HEADER_LINES
         if place < len(self._rows):
-            row = self._row_at(place)
+            row = self._rows.at(place)
             key = self._key(row)
             is_cursor = self.has_cursor and place == self._cursor
             return self._painter.row(row, key, is_cursor=is_cursor, is_marked=key in self._marks)
         if not self._rows and (self._waits_for or self._was_shown):
             return self._painter.empty(self._waits_for or self.empty, y - HEADER_LINES)
         return self._painter.blank()
-
-
-def _index(values: Iterable[Hashable], wanted: Hashable) -> int | None:
-    """Return where a value is first; None where it isn't."""
-    try:
-        return indexOf(values, wanted)
-    except ValueError:
-        return None

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-from tests.benchmarks.bench_quickcheck import wait_for
+from tests.benchmarks.console import embedded, scratch
 from tests.benchmarks.figure import Figure
-from tests.product.conftest import Product
-from tests.product.terminal import Terminal
+from tests.benchmarks.pty_probe import Probe
 
 TIMES = 12
 _BUDGET_MS = 50.0
@@ -21,19 +18,12 @@ _LONGEST_S = 60.0
 
 def run(*, quick: bool) -> Iterator[Figure]:
     """Grow and shrink a pool in turn."""
-    with tempfile.TemporaryDirectory(prefix="eg-bench-", dir="/tmp") as scratch:
-        product = Product(Path(scratch) / "state", Path(scratch))
-        with product.open_terminals:
-            console = product.console(columns=120, lines=40)
-            console.wait_for("1 Overview", "2 seen", timeout_s=_LONGEST_S)
-            console.press("6")
-            times = []
-            for number in range(2 if quick else TIMES):
-                before, after = _SIZES if number % 2 == 0 else _SIZES[::-1]
-                times.append(answered(console, "+" if after > before else "-", before, after))
-            console.press("q")
-            console.wait_exit()
-        product.wait_until_nothing_runs()
+    with scratch() as home, embedded(home) as probe:
+        probe.press("6")
+        times = []
+        for number in range(2 if quick else TIMES):
+            before, after = _SIZES if number % 2 == 0 else _SIZES[::-1]
+            times.append(answered(probe, "+" if after > before else "-", before, after))
     times.sort()
     note = f"over {len(times)} times; largest {times[-1]:.0f} ms"
     yield Figure("key to the worker's answer, p50", statistics.median(times), "ms", _BUDGET_MS)
@@ -41,18 +31,16 @@ def run(*, quick: bool) -> Iterator[Figure]:
     yield Figure("key to the worker's answer, p95", p95, "ms", _BUDGET_MS, note=note)
 
 
-def answered(console: Terminal, key: str, before: int, after: int) -> float:
+def answered(probe: Probe, key: str, before: int, after: int) -> float:
     """Return the milliseconds from a key to the answer of the first worker in the list."""
     word = f"{before} → {after} processes"
     deadline = time.monotonic() + _LONGEST_S
     # The size is true again, and an earlier notification gone.
-    while not is_settled(console.text(), before) or word in console.text():
-        assert time.monotonic() < deadline, console.text()
+    while not is_settled(text := probe.text(), before) or word in text:
+        assert time.monotonic() < deadline, text
         time.sleep(0.2)
     began = time.monotonic()
-    console.press(key)
-    wait_for(console, word)
-    return (time.monotonic() - began) * 1000.0
+    return (probe.wait_for(word, keys=key) - began) * 1000.0
 
 
 def is_settled(screen: str, size: int) -> bool:

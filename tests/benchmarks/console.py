@@ -14,6 +14,7 @@ from typing import Literal
 
 from earthgazer_core.stack.valkey import ValkeyServer
 from tests.benchmarks.pty_probe import LOCAL, Line, Probe
+from tests.product.conftest import Product
 
 LIVE = "Finished"
 """On the Overview, and nowhere else."""
@@ -99,6 +100,23 @@ def console(
     with probe([*program, *options], columns=columns, lines=lines, env=env, cwd=home, line=line) as watched:
         watched.wait_for(LIVE)
         yield watched
+
+
+@contextmanager
+def embedded(directory: Path) -> Iterator[Probe]:
+    """Yield a console over an embedded stack of its own once both workers are seen; nothing is left of it."""
+    product = Product(directory / "state", directory)
+    command = (*OURS, "--state-dir", str(product.state_dir))
+    try:
+        with Probe(command, columns=120, lines=40, env=product.env, cwd=product.home) as probe:
+            probe.wait_for("2 seen", 60.0)
+            yield probe
+            probe.press("q")
+            probe.wait_exit()
+        product.wait_until_nothing_runs()
+    finally:
+        for process in product.processes():
+            process.kill()
 
 
 class Stack:

@@ -248,6 +248,16 @@ class Probe:
                 return int(line.split()[1]) * 1024 / 1e6
         raise RuntimeError(f"no {name} of process {self.pid}")
 
+    def wait_exit(self, timeout_s: float = 30.0) -> None:
+        """Return once the program has left the terminal of its own accord.
+
+        Raises:
+            TimeoutError: it did not; the message has the screen.
+        """
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            raise TimeoutError(f"still running after {timeout_s:g} s:\n{self.text()}")
+
     def close(self) -> None:
         """End the program, politely at first."""
         deadline = time.monotonic() + 10.0

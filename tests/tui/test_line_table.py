@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +19,7 @@ from textual.pilot import Pilot
 from earthgazer_tui.widgets.column import Column, fit, lay_out
 from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.line_table_order import Order
-from earthgazer_tui.widgets.line_table_sorting import Sorting
+from earthgazer_tui.widgets.line_table_sorting import Sorting, sort_values
 from tests.tui.console import shown, until
 
 
@@ -506,6 +508,24 @@ async def test_what_is_sorted_for_a_former_key_is_dropped() -> None:
         assert list(table.rows) == Order(by_size, True).sort(few)
 
 
+class Given(list[Item]):
+    """Rows of which it can be told whether somebody still holds them."""
+
+
+def test_a_sorting_that_is_dropped_is_gone_without_a_collection_of_garbage() -> None:
+    rows = Given(many_items())
+    values = sort_values(COLUMNS[1], rows)
+    sorting = Sorting(Order(COLUMNS[1]), rows, values)
+    assert not sorting.go_on()
+    is_held = weakref.ref(rows)
+    gc.disable()
+    try:
+        del sorting, rows
+        assert is_held() is None
+    finally:
+        gc.enable()
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     values=st.lists(st.one_of(st.none(), st.integers(0, 6), st.integers(0, 10_000)), max_size=300),
@@ -522,4 +542,4 @@ def test_rows_said_to_be_ready_are_where_they_belong(
     sorting = Sorting(order, given_items, values, at=share, value=wanted)
     assert sorted(item.id for item in sorting.rows) == list(range(len(values)))
     assert [sorting.rows[place] for place in sorting.ready] == [want[place] for place in sorting.ready]
-    assert sorting.finish() == want
+    assert list(sorting.finish()) == want

@@ -20,6 +20,7 @@ from earthgazer_tui.fleet.models import (
     WorkerOrder,
     WorkerState,
 )
+from earthgazer_tui.widgets.line_table import LineTable
 from tests.tui import builders as make
 from tests.tui.console import console, lines_with, press, settle, shown, until, until_shown
 from tests.tui.scripted_fleet import ScriptedFleet
@@ -225,6 +226,35 @@ async def test_a_pattern_marks_workers_and_the_dry_run_says_who_is_not_told() ->
         fleet.may_end.set()
         await until_shown(pilot, "tell_workers done")
         assert fleet.calls == [told(Resize(1), "cpu1@a", "cpu1@b")]
+
+
+async def test_a_screen_that_comes_back_is_painted_anew_only_where_colours_changed_meanwhile() -> None:
+    async with console(a_fleet_of_two()) as pilot:
+        await press(pilot, "6")
+        table = pilot.app.screen.query_one(LineTable)
+        before = table.render_line(2)
+        assert "far@away" in before.text
+        await press(pilot, "1", "6")
+        assert table.render_line(2) is before
+        await press(pilot, "1")
+        pilot.app.theme = "textual-light"
+        await press(pilot, "6")
+        assert table.render_line(2).text == before.text
+        assert table.render_line(2) != before
+
+
+async def test_what_one_worker_did_is_shown_before_it_is_in_the_audit_and_once() -> None:
+    fleet = a_fleet_of_two()
+    fleet.results["tell_workers"] = ActionResult(True, "io1@field: 2 → 3 processes")
+    fleet.may_end.clear()
+    async with console(fleet) as pilot:
+        await press(pilot, "6")
+        # Not pressed so that what it starts comes to rest: that is still to come.
+        await pilot.press("plus")
+        await until_shown(pilot, "2 → 3 processes")
+        fleet.may_end.set()
+        await settle(pilot)
+        assert shown(pilot).count("2 → 3 processes") == 1
 
 
 async def test_a_filter_shows_those_that_match_a_pattern_or_words() -> None:

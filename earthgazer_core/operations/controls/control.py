@@ -18,6 +18,8 @@ from earthgazer_core.operations.noted import FAILED, noted
 OnAnswer = Callable[[Answer], None]
 OnRefused = Callable[[str, str], None]
 """Told of a worker that can't do it, and why, as soon as that is known."""
+OnDone = Callable[["ControlResult"], None]
+"""Told what everybody meant has done, before that is written into the audit."""
 Refusal = Callable[[Mapping[str, Any]], str]
 """Says why a worker can't, from what it answered to ``stats`` and ``conf``; empty where it can."""
 
@@ -103,6 +105,7 @@ class WorkerControl:
         self.context = context
         self.timeout_s = timeout_s
         self.on_refused: OnRefused | None = None
+        self.on_done: OnDone | None = None
         # A second one, since commands are sent from within the answers to a question.
         self._commands = Mailbox(app)
 
@@ -161,6 +164,7 @@ class WorkerControl:
         then: Command | None = None,
         is_volatile: bool = True,
         remark: str = "",
+        facts: Sequence[str] = _FACTS,
         on_answer: OnAnswer | None = None,
     ) -> ControlResult:
         """Send a command to the workers meant, each as soon as it has shown that it can do it.
@@ -177,6 +181,7 @@ class WorkerControl:
             then: Sent to a worker that has done the command, without which it would have no effect.
             is_volatile: Whether workers forget it at a restart.
             remark: What an operator should know of how it takes effect.
+            facts: What ``refusal`` and ``measure`` look at: each is a question that the command waits for.
             on_answer: Told of each answer at once.
 
         Raises:
@@ -206,7 +211,7 @@ class WorkerControl:
                         before[worker] = measure(facts)
                     return reason
 
-                self._ask_able((command, arguments), then, workers, judge, said, refused, on_answer)
+                self._ask_able((command, arguments), then, workers, facts, judge, said, refused, on_answer)
             heard = {answer.worker for answer in said} | refused.keys()
             silent = tuple(worker for worker in workers if worker not in heard)
             note.detail = {
@@ -220,13 +225,19 @@ class WorkerControl:
                 raise UnheardError(refused, silent)
             if not any(answer.is_ok for answer in said):
                 note.outcome = FAILED
-        return ControlResult(action, tuple(said), tuple(refused.items()), silent, is_volatile, remark, before)
+            result = ControlResult(
+                action, tuple(said), tuple(refused.items()), silent, is_volatile, remark, before
+            )
+            if result.is_ok and self.on_done is not None:
+                self.on_done(result)
+        return result
 
     def _ask_able(
         self,
         command: Command,
         then: Command | None,
         workers: Sequence[str],
+        questions: Sequence[str],
         judge: Callable[[str, Mapping[str, Any]], str],
         said: list[Answer],
         refused: dict[str, str],
@@ -239,7 +250,7 @@ class WorkerControl:
             known = facts.setdefault(answer.worker, {})
             known[question] = answer.value if isinstance(answer.value, dict) else {}
             # Two workers of one name answer everything twice, and both hear what either is told.
-            if len(known) < len(_FACTS) or answer.worker in judged:
+            if len(known) < len(questions) or answer.worker in judged:
                 return
             judged.add(answer.worker)
             reason = judge(answer.worker, known)
@@ -251,7 +262,7 @@ class WorkerControl:
                 said.extend(self._told(answer.worker, command, then, on_answer))
 
         self.mailbox.ask_many(
-            [(question, {}) for question in _FACTS],
+            [(question, {}) for question in questions],
             destination=workers,
             timeout_s=self.timeout_s,
             on_answer=listen,

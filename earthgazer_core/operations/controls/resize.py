@@ -43,5 +43,6 @@ def resize(
         workers,
         refusal=refusal,
         measure=lambda facts: pool_size(facts["stats"]),
+        facts=("stats",),
         on_answer=on_answer,
     )

@@ -42,7 +42,7 @@ class Controls:
         try:
             yield control
         finally:
-            control.on_refused = None
+            control.on_refused = control.on_done = None
             with self._lock:
                 is_kept = not self._is_closed
                 if is_kept:

@@ -40,6 +40,7 @@ from earthgazer_tui.fleet.models import (
 from earthgazer_tui.wording import counted, leaf_name
 
 OnReply = Callable[[Reply], None]
+OnDone = Callable[[ActionResult], None]
 
 _NAMED_TASKS = 3
 """Tasks of a leaving worker that are named."""
@@ -74,8 +75,14 @@ class WorkerActions:
         self._seen = seen
         self._last_seen = last_seen
 
-    def tell(self, hostnames: Sequence[str], order: WorkerOrder, on_reply: OnReply) -> ActionResult:
-        """Have workers do something."""
+    def tell(
+        self,
+        hostnames: Sequence[str],
+        order: WorkerOrder,
+        on_reply: OnReply,
+        on_done: OnDone | None = None,
+    ) -> ActionResult:
+        """Have workers do something; where all have done it, ``on_done`` is told so before the audit is."""
         real = [self._names.real(hostname) for hostname in hostnames]
         noting = (
             self._audit.noting(
@@ -86,6 +93,8 @@ class WorkerActions:
         )
         with noting, self._controls.lent() as control:
             control.on_refused = lambda worker, reason: on_reply(self._refused(worker, reason))
+            if on_done is not None:
+                control.on_done = lambda result: on_done(self._outcome(result, order))
             if isinstance(order, ShutDown):
                 return self._shut_down(control, real, order, on_reply)
             try:

@@ -12,11 +12,16 @@ class WorkersVerbs(Protocol):
     """Workers and their pools."""
 
     async def tell_workers(
-        self, hostnames: Sequence[str], order: WorkerOrder, on_reply: Callable[[Reply], None] | None = None
+        self,
+        hostnames: Sequence[str],
+        order: WorkerOrder,
+        on_reply: Callable[[Reply], None] | None = None,
+        on_done: Callable[[ActionResult], None] | None = None,
     ) -> ActionResult:
         """Have workers do something; ``on_reply`` is called on the event loop with each word as it comes.
 
         A worker that can't do it is not told, and says why in a reply; one that is silent delays no other.
+        Where all have done it, ``on_done`` hears the same as is returned once that is in the audit too.
         """
 
     async def worker_facts(

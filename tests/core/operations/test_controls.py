@@ -190,7 +190,13 @@ def test_a_pool_is_restarted_where_that_is_on(fleet: TunedFleet, control: Worker
 
 def test_events_go_on_and_off(fleet: TunedFleet, control: WorkerControl) -> None:
     fleet.start_worker(concurrency=1)
-    assert switch_events(control, ONE, on=True).answers[0].text == "task events enabled"
+    told = []
+    control.on_done = lambda done: told.append((done, fleet.actions()))
+    enabled = switch_events(control, ONE, on=True)
+    assert enabled.answers[0].text == "task events enabled"
+    assert told == [(enabled, [])]
+    assert fleet.actions() == [("worker.enable_events", "done")]
+    control.on_done = None
     assert switch_events(control, ONE, on=False).answers[0].text == "task events disabled"
     assert switch_events(control, ONE, on=False).answers[0].text == "task events already disabled"
 

@@ -14,6 +14,7 @@ import pytest
 from earthgazer_tui.fleet.errors import ReadOnlyError, RefusedError
 from earthgazer_tui.fleet.live.fleet import LiveFleet, LiveOptions
 from earthgazer_tui.fleet.models import (
+    ActionResult,
     AddConsumer,
     FactKind,
     Lever,
@@ -62,10 +63,12 @@ async def test_orders_are_heard_as_they_come_and_what_they_changed_is_marked(
     heard: list[tuple[Reply, float]] = []
     start = time.monotonic()
     everybody = ["w1@test", "gone@test", "w2@test"]
+    done: list[ActionResult] = []
     result = await fleet.tell_workers(
-        everybody, Resize(1), lambda reply: heard.append((reply, time.monotonic() - start))
+        everybody, Resize(1), lambda reply: heard.append((reply, time.monotonic() - start)), done.append
     )
     assert not result.is_ok
+    assert not done
     assert {reply.worker: reply.is_ok for reply in result.replies} == {
         "w1@test": True, "w2@test": False, "gone@test": False,
     }  # fmt: skip
@@ -74,7 +77,9 @@ async def test_orders_are_heard_as_they_come_and_what_they_changed_is_marked(
     assert max(first.values()) < 1.5
     assert result.replies[-1].text == "no answer in 2 s; never seen"
     for order in (LimitRate("foreign.add", "10/m"), AddConsumer("other")):
-        assert (await fleet.tell_workers(["w1@test"], order)).is_ok
+        result = await fleet.tell_workers(["w1@test"], order, None, done.append)
+        assert result.is_ok
+        assert done.pop() == result
 
     def changed(snapshot: Snapshot) -> bool:
         worker = seen(snapshot)

@@ -22,12 +22,18 @@ class ScriptedWorkers(ScriptedVerbs):
         self.facts: dict[FactKind, WorkerFact] = {}
 
     async def tell_workers(
-        self, hostnames: Sequence[str], order: WorkerOrder, on_reply: Callable[[Reply], None] | None = None
+        self,
+        hostnames: Sequence[str],
+        order: WorkerOrder,
+        on_reply: Callable[[Reply], None] | None = None,
+        on_done: Callable[[ActionResult], None] | None = None,
     ) -> ActionResult:
         result = self._do("tell_workers", tuple(hostnames), order)
         for reply in self.worker_words:
             if on_reply is not None:
                 on_reply(reply)
+        if on_done is not None and result.is_ok:
+            on_done(result)
         await self.may_end.wait()
         return result
 

@@ -17,14 +17,19 @@ class LiveWorkers(LiveVerbs):
     """Workers and their pools."""
 
     async def tell_workers(
-        self, hostnames: Sequence[str], order: WorkerOrder, on_reply: Callable[[Reply], None] | None = None
+        self,
+        hostnames: Sequence[str],
+        order: WorkerOrder,
+        on_reply: Callable[[Reply], None] | None = None,
+        on_done: Callable[[ActionResult], None] | None = None,
     ) -> ActionResult:
         """Have workers do something."""
         session, tell = self._changing(), _on_the_loop(on_reply or _ignore)
+        done = None if on_done is None else _on_the_loop(on_done)
         wait_s = order.wait_s if isinstance(order, ShutDown) else 0.0
         try:
             return await self._runner.run(
-                ACT_S + wait_s, session.worker_actions.tell, tuple(hostnames), order, tell
+                ACT_S + wait_s, session.worker_actions.tell, tuple(hostnames), order, tell, done
             )
         finally:
             session.look_again()
