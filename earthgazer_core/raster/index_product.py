@@ -21,12 +21,14 @@ from earthgazer_core.raster.doubt import OffsetDoubt, count_negative
 from earthgazer_core.raster.finishing import file_tags, finished
 from earthgazer_core.raster.indices import Index, index_named
 from earthgazer_core.raster.layout import INT16_NODATA, INT16_STEP, Layout, StoredRangeError
+from earthgazer_core.raster.memory import frugal_memory
 from earthgazer_core.raster.passes import Passes
 from earthgazer_core.raster.preview import index_preview
 from earthgazer_core.raster.reading import Block
 from earthgazer_core.raster.result import RasterResult
 from earthgazer_core.raster.scene import Scene, for_each_window, open_scene
 from earthgazer_core.raster.source import BandSource
+from earthgazer_core.raster.spare import Spare
 from earthgazer_core.raster.statistics import Accumulator, Tally
 
 Stored = Literal["float32", "int16"]
@@ -50,6 +52,7 @@ class _Piece:
     """Those with a reflectance below 0."""
 
 
+@frugal_memory()
 def make_index(
     name: str,
     sources: Sequence[BandSource],
@@ -119,8 +122,7 @@ def _write(
         scene = open_scene(sources, index.bands, bbox, reference)
         passes = Passes(progress, len(scene.windows()), 2)
         accumulator, doubt = Accumulator(*index.histogram_range), OffsetDoubt()
-        # Memory that was never touched costs more than what is done in it.
-        spare: list[Pixels] = []
+        spare = Spare(np.float32)
         with writing_cog(
             out, scene.grid, layout, file_tags(index.name, scene, tags), passes.writing(), threads
         ) as raster:
@@ -129,7 +131,7 @@ def _write(
                 raster.write(piece.pixels[np.newaxis], window)
                 accumulator.merge(piece.tally, piece.pixels.size)
                 doubt.add(piece.data, piece.negative)
-                spare.append(piece.pixels)
+                spare.give(piece.pixels)
 
             work = partial(_compute, index, scene, accumulator, spare)
             for_each_window(scene, work, consume, passes.told(0, index.name), threads)
@@ -147,13 +149,11 @@ def _write(
     )  # fmt: skip
 
 
-def _compute(
-    index: Index, scene: Scene, accumulator: Accumulator, spare: list[Pixels], block: Block
-) -> _Piece:
+def _compute(index: Index, scene: Scene, accumulator: Accumulator, spare: Spare, block: Block) -> _Piece:
     bands = {name: scene.band(name) for name in index.bands}
     # With one scale for all, a ratio of sums of whole numbers is rounded once only; see BandSource.shift.
     is_scaled = not (index.is_ratio and len({band.source.scale for band in bands.values()}) == 1)
-    pixels = _taken(spare, block.valid.shape)
+    pixels = spare.take(block.valid.shape)
     tally = accumulator.tally(pixels.size, None if is_scaled else block.largest_sum())
     for rows, part in block.parts():
         inputs = {name: part.counts(name) for name in bands}
@@ -172,11 +172,3 @@ def _compute(
             np.copyto(pixels[rows], np.float32(np.nan), where=~valid)
     data = int(np.count_nonzero(block.valid))
     return _Piece(pixels, tally.counted(), data, count_negative(block, bands.values()))
-
-
-def _taken(spare: list[Pixels], shape: tuple[int, ...]) -> Pixels:
-    try:
-        pixels = spare.pop()
-    except IndexError:
-        return np.empty(shape, dtype=np.float32)
-    return pixels if pixels.shape == shape else np.empty(shape, dtype=np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from rasterio.windows import Window
 
 from earthgazer_core.raster.layout import BLOCK_PX, Layout
+from earthgazer_core.raster.spare import Spare
 from earthgazer_core.raster.tile_codec import encoded
 from earthgazer_core.raster.tile_file import TileFile
 
@@ -21,10 +22,10 @@ Pixels = npt.NDArray[Any]
 
 
 class Level:
-    """One resolution: gathers windows into strips of whole tiles, and hands them, halved, to the next.
+    """One resolution: gathers windows into tiles, compresses these and hands them, halved, to the next.
 
-    A tile is compressed once only, whatever windows its pixels came in; no more is held than the strips
-    that are not yet full, and a few tiles that are being compressed.
+    A tile is compressed once only, whatever windows its pixels came in; no more is held than the tiles
+    that are not yet full, and a few that are being compressed.
 
     Args:
         create: Opens the file of a resolution: its number, 0 is the full one, and its (height, width).
@@ -33,6 +34,7 @@ class Level:
         pool: Threads that compress tiles.
         ahead: Tiles of a resolution that may wait for them.
         number: Its number.
+        spare: Memory for tiles, shared by all resolutions.
     """
 
     def __init__(
@@ -43,33 +45,41 @@ class Level:
         pool: Executor,
         ahead: int,
         number: int = 0,
+        spare: Spare | None = None,
     ) -> None:
         self._layout, self._shape = layout, shape
         self._pool, self._ahead = pool, ahead
-        self._strips: dict[int, Pixels] = {}
-        self._missing: dict[int, int] = {}
-        self._spare: list[Pixels] = []
+        self._spare = spare or Spare(layout.computed_dtype)
+        self._across = -(-shape[1] // BLOCK_PX)
+        self._tiles: dict[int, _Gathering] = {}
         self._packing: deque[_Packing] = deque()
         self._file = create(number, shape)
         height, width = shape
         # Elsewhere pixels would have to be weighed by the part of them that falls into one of the overview.
         is_halved = layout.is_averaged and max(shape) > BLOCK_PX and height % 2 == 0 and width % 2 == 0
-        self._coarser = (
-            Level(create, layout, (height // 2, width // 2), pool, ahead, number + 1) if is_halved else None
-        )
+        self._coarser: Level | None = None
+        if is_halved:
+            half = (height // 2, width // 2)
+            # Four tiles of this resolution come before one more of that, which is ready by then.
+            self._coarser = Level(create, layout, half, pool, 1, number + 1, self._spare)
 
     def write(self, pixels: Pixels, window: Window) -> None:
         """Take the pixels of a window; none may come twice."""
         row, column = int(window.row_off), int(window.col_off)
         height, width = pixels.shape[1:]
-        for number in range(row // BLOCK_PX, -(-(row + height) // BLOCK_PX)):
-            top = number * BLOCK_PX
-            begin, end = max(row, top), min(row + height, top + BLOCK_PX)
-            strip = self._strip(number)
-            strip[:, begin - top : end - top, column : column + width] = pixels[:, begin - row : end - row]
-            self._missing[number] -= (end - begin) * width
-            if self._missing[number] == 0:
-                self._store(number)
+        for top, rows in _cut(row, height):
+            inside = slice(rows.start - top, rows.stop - top)
+            for left, columns in _cut(column, width):
+                number = top // BLOCK_PX * self._across + left // BLOCK_PX
+                tile = self._tiles.get(number)
+                if tile is None:
+                    tile = self._tiles[number] = self._gathering(top, left)
+                tile.pixels[:, inside, columns.start - left : columns.stop - left] = pixels[
+                    :, rows.start - row : rows.stop - row, columns.start - column : columns.stop - column
+                ]
+                tile.missing -= (rows.stop - rows.start) * (columns.stop - columns.start)
+                if tile.missing == 0:
+                    self._pack(number, self._tiles.pop(number))
 
     def finish(self) -> None:
         """Finish the files of this and all coarser resolutions, once every pixel has come.
@@ -82,45 +92,45 @@ class Level:
         self._file.finish()
         if self._coarser is not None:
             self._coarser.finish()
+        self._spare.clear()
 
-    def _strip(self, number: int) -> Pixels:
-        if number not in self._strips:
-            rows = min(BLOCK_PX, self._shape[0] - number * BLOCK_PX)
-            if self._spare:
-                buffer = self._spare.pop()
-            else:
-                bands = len(self._layout.bands)
-                full = min(BLOCK_PX, self._shape[0])
-                buffer = np.empty((bands, full, self._shape[1]), dtype=self._layout.computed_dtype)
-            self._strips[number] = buffer[:, :rows]
-            self._missing[number] = rows * self._shape[1]
-        return self._strips[number]
+    def _gathering(self, top: int, left: int) -> _Gathering:
+        height, width = min(BLOCK_PX, self._shape[0] - top), min(BLOCK_PX, self._shape[1] - left)
+        memory = self._spare.take((len(self._layout.bands), BLOCK_PX, BLOCK_PX))
+        return _Gathering(top, left, memory, memory[:, :height, :width], height * width)
 
-    def _store(self, number: int) -> None:
-        strip = self._strips.pop(number)
-        del self._missing[number]
-        top = number * BLOCK_PX
-        across = -(-self._shape[1] // BLOCK_PX)
-        for place in range(across):
-            left = place * BLOCK_PX
-            tile = strip[:, :, left : left + BLOCK_PX]
-            packed = self._pool.submit(_packed, tile, self._layout, is_halved=self._coarser is not None)
-            is_last = place == across - 1
-            self._packing.append(
-                _Packing(number * across + place, top // 2, left // 2, packed, strip if is_last else None)
-            )
-            self._put(leaving=self._ahead)
+    def _pack(self, number: int, tile: _Gathering) -> None:
+        is_halved = self._coarser is not None
+        packed = self._pool.submit(_packed, tile.pixels, self._layout, is_halved=is_halved)
+        self._packing.append(_Packing(number, tile, packed))
+        self._put(leaving=self._ahead)
 
     def _put(self, leaving: int) -> None:
-        """Write tiles until no more than so many are left to compress."""
-        while len(self._packing) > leaving:
+        """Write tiles that are compressed, and wait until no more than so many are left."""
+        while self._packing and (len(self._packing) > leaving or self._packing[0].packed.done()):
             one = self._packing.popleft()
-            tile, half = one.packed.result()
-            self._file.put(one.number, tile)
+            packed, half = one.packed.result()
+            self._spare.give(one.tile.memory)
+            self._file.put(one.number, packed)
             if self._coarser is not None and half is not None:
-                self._coarser.write(half, Window(one.left, one.top, half.shape[2], half.shape[1]))
-            if one.strip is not None and one.strip.base is not None and one.strip.shape[1] == BLOCK_PX:
-                self._spare.append(one.strip)
+                place = Window(one.tile.left // 2, one.tile.top // 2, half.shape[2], half.shape[1])
+                self._coarser.write(half, place)
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """A tile that is not yet full."""
+
+    top: int
+    """Its first row."""
+    left: int
+    """Its first column."""
+    memory: Pixels
+    """As large as any tile."""
+    pixels: Pixels
+    """The part of ``memory`` that lies in the raster."""
+    missing: int
+    """Pixels that are still to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +139,17 @@ class _Packing:
 
     number: int
     """Its number in the file."""
-    top: int
-    """Where it lies in the next coarser resolution."""
-    left: int
-    """See ``top``."""
+    tile: _Gathering
+    """Its pixels."""
     packed: Future[tuple[bytes, Pixels | None]]
     """Its bytes, and what it is in the next coarser resolution."""
-    strip: Pixels | None
-    """Memory that nobody needs after it."""
+
+
+def _cut(begin: int, length: int) -> Iterator[tuple[int, slice]]:
+    """Cut a stretch of rows or columns at the edges of tiles; yield where each tile begins, and its part."""
+    end = begin + length
+    for first in range(begin - begin % BLOCK_PX, end, BLOCK_PX):
+        yield first, slice(max(begin, first), min(end, first + BLOCK_PX))
 
 
 def _packed(tile: Pixels, layout: Layout, *, is_halved: bool) -> tuple[bytes, Pixels | None]:

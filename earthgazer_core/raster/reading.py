@@ -27,7 +27,7 @@ Values = npt.NDArray[np.float64]
 """(height, width), double precision."""
 
 WINDOW_PX = 1 << 19
-"""Pixels aimed at: a tile of 512 by 512, of which each double precision array takes 2 MB."""
+"""Pixels aimed at with up to two bands: two tiles of 512 by 512, 4 MB in double precision."""
 MAX_WINDOW_PX = 1 << 21
 """Pixels that no window exceeds, though a block of the file were larger."""
 PART_PX = 1 << 15
@@ -146,17 +146,19 @@ def reference_band(bands: Sequence[Band], name: str | None = None) -> Band:
     )
 
 
-def windows(whole: Window, block_shape: tuple[int, int]) -> Iterator[Window]:
+def windows(whole: Window, block_shape: tuple[int, int], bands: int = 1) -> Iterator[Window]:
     """Yield windows that cover ``whole``, in scan order.
 
     Their edges lie on those of the file's blocks, so that each block is decoded once; a block of more than
-    :data:`MAX_WINDOW_PX` is read in parts all the same, since memory comes first.
+    :data:`MAX_WINDOW_PX` is read in parts all the same, since memory comes first. Of more bands than the
+    two of most indices windows are smaller, for the same reason.
     """
+    wanted = 2 * WINDOW_PX // max(2, bands)
     rows, columns = block_shape
     rows, columns = min(rows, MAX_WINDOW_PX), min(columns, MAX_WINDOW_PX)
     rows = min(rows, max(1, MAX_WINDOW_PX // columns))
-    across = max(1, min(-(-int(whole.width) // columns), WINDOW_PX // (rows * columns)))
-    down = max(1, WINDOW_PX // (rows * columns * across))
+    across = max(1, min(-(-int(whole.width) // columns), wanted // (rows * columns)))
+    down = max(1, wanted // (rows * columns * across))
     height, width = rows * down, columns * across
     row_end, col_end = int(whole.row_off + whole.height), int(whole.col_off + whole.width)
     row = int(whole.row_off)

@@ -19,6 +19,7 @@ from earthgazer_core.raster.cog import writing_cog
 from earthgazer_core.raster.dataset import gdal_environment
 from earthgazer_core.raster.finishing import file_tags, finished
 from earthgazer_core.raster.layout import Layout
+from earthgazer_core.raster.memory import frugal_memory
 from earthgazer_core.raster.passes import Passes
 from earthgazer_core.raster.preview import picture_preview
 from earthgazer_core.raster.reading import Block
@@ -39,6 +40,7 @@ Range = tuple[float, float]
 """Reflectance of black and of white."""
 
 
+@frugal_memory()
 def make_rgb(
     sources: Sequence[BandSource],
     bbox: BBox | None,

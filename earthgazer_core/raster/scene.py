@@ -44,7 +44,8 @@ class Scene:
 
     def windows(self) -> list[Window]:
         """Return the windows in which it is read, on the reference grid."""
-        return list(windows(self.window, self.reference.block_shape))
+        values = sum(not band.source.is_mask for band in self.bands)
+        return list(windows(self.window, self.reference.block_shape, values))
 
     def within(self, window: Window) -> Window:
         """Return a window of the reference grid as one of the wanted part."""

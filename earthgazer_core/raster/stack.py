@@ -18,11 +18,13 @@ from earthgazer_core.raster.dataset import gdal_environment
 from earthgazer_core.raster.doubt import OffsetDoubt, count_negative
 from earthgazer_core.raster.finishing import file_tags, finished
 from earthgazer_core.raster.layout import Layout
+from earthgazer_core.raster.memory import frugal_memory
 from earthgazer_core.raster.passes import Passes
 from earthgazer_core.raster.reading import Block
 from earthgazer_core.raster.result import RasterResult
 from earthgazer_core.raster.scene import Scene, for_each_window, open_scene
 from earthgazer_core.raster.source import BandSource
+from earthgazer_core.raster.spare import Spare
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class _Piece:
     """Those with a reflectance below 0 in some band."""
 
 
+@frugal_memory()
 def make_stack(
     sources: Sequence[BandSource],
     bbox: BBox | None,
@@ -75,6 +78,7 @@ def make_stack(
         names = tuple(band.name for band in scene.bands if not band.source.is_mask)
         layout = Layout("float32", names, "reflectance", nodata=float("nan"), compression=compression)
         valid, doubt = 0, OffsetDoubt()
+        spare = Spare(np.float32)
         with writing_cog(
             out, scene.grid, layout, file_tags("stacked", scene, tags), passes.writing(), threads
         ) as raster:
@@ -84,18 +88,18 @@ def make_stack(
                 raster.write(piece.pixels, window)
                 valid += piece.valid
                 doubt.add(piece.valid, piece.negative)
+                spare.give(piece.pixels)
 
-            for_each_window(
-                scene, partial(_reflectance, scene, names), consume, passes.told(0, "stacking"), threads
-            )
+            work = partial(_reflectance, scene, names, spare)
+            for_each_window(scene, work, consume, passes.told(0, "stacking"), threads)
     return finished(
         out, scene, bbox, layout, sha256=raster.sha256, valid=valid, statistics=None, preview=None,
         parameters={"warnings": doubt.warnings()},
     )  # fmt: skip
 
 
-def _reflectance(scene: Scene, names: Sequence[str], block: Block) -> _Piece:
-    pixels = np.empty((len(names), *block.valid.shape), dtype=np.float32)
+def _reflectance(scene: Scene, names: Sequence[str], spare: Spare, block: Block) -> _Piece:
+    pixels = spare.take((len(names), *block.valid.shape))
     bands = [scene.band(name) for name in names]
     for rows, part in block.parts():
         is_unknown = ~part.valid

@@ -19,6 +19,8 @@ except ImportError:
 
 _LEVEL = 1
 """Of either codec. Mantissas are noise: higher levels take longer and make nothing smaller."""
+_ROWS = 128
+"""Rows that a predictor takes at once: what lies in between takes a quarter of the tile's memory."""
 _CODECS: dict[str, Callable[[Any], bytes]] = {
     "DEFLATE": lambda data: zlib.compress(data, _LEVEL),
     "ZSTD": lambda data: zstandard.compress(data, _LEVEL),
@@ -43,15 +45,25 @@ def encoded(pixels: Pixels, layout: Layout) -> bytes:
     if (height, width) != (BLOCK_PX, BLOCK_PX):
         # What lies beyond the edge is never read; the last pixels again compress best.
         pixels = np.pad(pixels, ((0, 0), (0, BLOCK_PX - height), (0, BLOCK_PX - width)), mode="edge")
-    rows = np.ascontiguousarray(pixels.transpose(1, 2, 0)).reshape(BLOCK_PX, BLOCK_PX * bands)
-    if predictor(layout.dtype) == 3:
+    steps = np.empty((BLOCK_PX, BLOCK_PX * bands * pixels.dtype.itemsize), dtype=np.uint8)
+    for top in range(0, BLOCK_PX, _ROWS):
+        part = slice(top, top + _ROWS)
+        _predict(pixels[:, part], predictor(layout.dtype), steps[part])
+    return _CODECS[layout.compression](steps)
+
+
+def _predict(pixels: Pixels, kind: int, out: npt.NDArray[np.uint8]) -> None:
+    """Fill in what a predictor leaves of rows: of each number, what it is more than the one before it."""
+    bands, height, _ = pixels.shape
+    # Interleaved by pixel, and little-endian.
+    ordered = pixels.dtype.newbyteorder("<")
+    rows = pixels.transpose(1, 2, 0).astype(ordered, order="C", copy=False).reshape(height, -1)
+    steps: npt.NDArray[Any] = out
+    if kind == 3:
         # The most significant bytes of a row first, then the next ones.
-        by_byte = rows.astype(rows.dtype.newbyteorder("<"), copy=False).view(np.uint8)
-        planes = by_byte.reshape(BLOCK_PX, BLOCK_PX * bands, -1)[:, :, ::-1].transpose(0, 2, 1)
-        rows = np.ascontiguousarray(planes).reshape(BLOCK_PX, -1)
+        planes = rows.view(np.uint8).reshape(*rows.shape, -1)[:, :, ::-1].transpose(0, 2, 1)
+        rows = np.ascontiguousarray(planes).reshape(height, -1)
     else:
-        rows = rows.astype(rows.dtype.newbyteorder("<"), copy=False)
-    steps = np.empty_like(rows)
+        steps = out.view(ordered)
     steps[:, :bands] = rows[:, :bands]
     np.subtract(rows[:, bands:], rows[:, :-bands], out=steps[:, bands:])
-    return _CODECS[layout.compression](steps)
