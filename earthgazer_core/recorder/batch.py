@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 Row = dict[str, Any]
+Record = tuple[str, Row]
+"""Name of a table and a row of it."""
 
 FIXED = (
     "name", "exchange", "routing_key", "queue", "priority", "parent_id", "root_id", "group_id", "group_index",
@@ -64,7 +67,7 @@ class Batch:
             case _:
                 raise ValueError(f"no such table: {table}")
 
-    def rows(self) -> list[tuple[str, Row]]:
+    def rows(self) -> list[Record]:
         """Return all rows with the names of their tables, in an order that can be added again."""
         return [
             *(("runs", row) for row in self.runs.values()),
@@ -93,16 +96,25 @@ class Batch:
         }
 
 
+def batch_of(records: Iterable[Record]) -> Batch:
+    """Return a batch of these records."""
+    batch = Batch()
+    for table, row in records:
+        batch.add(table, row)
+    return batch
+
+
 def _merged(one: Row, other: Row) -> Row:
-    older, newer = sorted((one, other), key=lambda row: (row["state_order"], row["updated_at"]))
+    is_in_order = (one["state_order"], one["updated_at"]) <= (other["state_order"], other["updated_at"])
+    older, newer = (one, other) if is_in_order else (other, one)
+    news = {name: value for name, value in newer.items() if value is not None}
     if older["state_order"] // 10 == newer["state_order"] // 10:
-        kept = {name: value for name, value in older.items() if value is not None}
-        if newer["state"] == "SUCCESS":
-            kept = {name: value for name, value in kept.items() if name not in ERROR}
+        merged = (
+            {**older, **dict.fromkeys(ERROR), **news} if newer["state"] == "SUCCESS" else {**older, **news}
+        )
     else:
         carried = (*FIXED, *ERROR) if newer["state"] == "RETRY" else FIXED
-        kept = {name: older[name] for name in carried if older.get(name) is not None}
-    merged = {**kept, **{name: value for name, value in newer.items() if value is not None}}
+        merged = {name: older[name] for name in carried if older.get(name) is not None} | news
     if newer["name"].startswith("celery."):
         merged["name"] = older["name"]
     return merged

@@ -12,8 +12,8 @@ from celery import Celery
 from celery.backends.redis import RedisBackend
 from kombu.exceptions import EncodeError
 
+from earthgazer_core.recorder.batch import Record
 from earthgazer_core.recorder.message import Seal
-from earthgazer_core.recorder.writer import Record
 
 logger = logging.getLogger(__name__)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from psycopg2 import extensions
 
-from earthgazer_core.recorder.batch import Batch
+from earthgazer_core.recorder.batch import Record
 from earthgazer_core.recorder.describe import BEFORE_ALL
 
 _SET_AGAIN_S = 60.0
@@ -98,10 +98,10 @@ def _read_once(connection: extensions.connection) -> Reading:
     return Reading((told[0] if told else time.time()) - at_s, (answered - asked) / 2, answered)
 
 
-def shift(batch: Batch, by_s: float) -> None:
-    """Move the times of a batch."""
+def shift(records: Iterable[Record], by_s: float) -> None:
+    """Move the times of records."""
     by = timedelta(seconds=by_s)
-    rows = {id(row): row for _, row in batch.rows()}
+    rows = {id(row): row for _, row in records}
     for row in rows.values():
         for name in _OWN:
             at = row.get(name)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 from celery import Celery
 from celery.exceptions import BackendError
 from kombu.exceptions import KombuError
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from earthgazer_core.db.tables import TaskStateChangeRow
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +50,11 @@ def kills_in(changes: Iterable[Change]) -> int:
 
 def recorded_kills(session: Session, task_id: str, attempt: int) -> int:
     """Return how often a task that begins now was killed before in this attempt, by the record."""
+    # here, because it takes a while to import and whoever merely masks texts imports this module too
+    from sqlalchemy import select
+
+    from earthgazer_core.db.tables import TaskStateChangeRow
+
     changes = session.execute(
         select(TaskStateChangeRow.state, TaskStateChangeRow.detail)
         .where(TaskStateChangeRow.task_id == task_id, TaskStateChangeRow.attempt == attempt)

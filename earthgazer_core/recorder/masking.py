@@ -30,7 +30,10 @@ class Words:
         if text.isascii():
             # A hundred times as quick on a megabyte, which the pattern would hold everything up for.
             lower = text.lower()
-            return any(word in lower for word in self._lower)
+            for word in self._lower:  # noqa: SIM110 - twice as quick as any(), and asked many times a task
+                if word in lower:
+                    return True
+            return False
         return self._pattern is not None and self._pattern.search(text) is not None
 
 

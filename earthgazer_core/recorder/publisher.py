@@ -9,13 +9,12 @@ from typing import Any, Protocol
 
 from celery import current_task
 
-from earthgazer_core.recorder.batch import Row
+from earthgazer_core.recorder.batch import Record, Row
 from earthgazer_core.recorder.clock import RecordClock
 from earthgazer_core.recorder.describe import Describer, change_row, parse_time, state_row
 from earthgazer_core.recorder.graph import Forecast, chord_slots
 from earthgazer_core.recorder.redaction import Redactor
 from earthgazer_core.recorder.scope import current_run
-from earthgazer_core.recorder.writer import Record
 
 
 class Taker(Protocol):

@@ -15,6 +15,8 @@ MASK = masking.MASK
 
 _SHORTEST_SECRET = 4
 _DEEPEST = 24
+_MOST_NAMES = 2_000
+_LONGEST_NAME = 100
 
 
 class Redactor:
@@ -27,6 +29,8 @@ class Redactor:
         """Hides in a text the values of such names."""
         self._secret = masking.Words(names)
         self._parameters: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, bool] = {}
+        """Names that were asked for before: the same ones come with every task."""
 
     def parameters(self, task_name: str) -> tuple[str, ...]:
         """Return the names of the positional parameters of a task that this process knows."""
@@ -40,7 +44,14 @@ class Redactor:
 
     def is_secret(self, name: object) -> bool:
         """Whether a value of this name is to be hidden."""
-        return isinstance(name, str) and self._secret.are_in(name)
+        if not isinstance(name, str):
+            return False
+        known = self._names.get(name)
+        if known is None:
+            known = self._secret.are_in(name)
+            if len(self._names) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
+                self._names[name] = known
+        return known
 
     def mentions_secret(self, text: str) -> bool:
         """Whether a serialised message holds a word of the list at all; a cheap first look."""

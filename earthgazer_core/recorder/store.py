@@ -1,30 +1,65 @@
-"""Batches of records into Postgres, by plain statements: an ORM would cost a task two milliseconds."""
+"""Batches of records into Postgres, one JSON text a table: values one by one would cost a worker more."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import psycopg2
 from psycopg2 import extensions
-from psycopg2.extras import execute_values
-from sqlalchemy.engine import URL
 
 from earthgazer_core.recorder.batch import ERROR, FIXED, PASSING, Batch, Row
 
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
 _PAGE_ROWS = 500
+_MOST_AT_ONCE = 4 * 1024 * 1024
+"""Characters of statements that are sent together."""
 _STATEMENT_TIMEOUT_MS = 20_000
 
-_EXECUTION = ("task_id", *FIXED, *PASSING, *ERROR, "state", "state_order", "starts", "updated_at")
+_EXECUTION = ("task_id", *FIXED, *PASSING, *ERROR, "state", "state_order", "updated_at")
 _CHORD = ("group_id", "size", "layout", "is_ordered", "seen_at")
 _PART = ("group_id", "task_id", "place", "part", "is_sealed", "at")
-_JSON = frozenset({"result", "detail", "headers", "properties", "parameters", "after", "signature"})
+_CHANGE = ("task_id", "state", "at", "worker", "attempt", "detail")
+_MESSAGE = (
+    "task_id", "headers", "properties", "content_type", "content_encoding", "body", "is_sealed",
+    "published_at",
+)  # fmt: skip
+_RUN = ("run_id", "name", "parameters", "created_at")
+_STEP = (
+    "run_id", "task_id", "name", "after", "group_id", "group_index", "chord_size", "ordinal", "signature",
+)  # fmt: skip
+
+_TIMES = frozenset({
+    "updated_at", "sent_at", "received_at", "started_at", "finished_at", "eta", "expires", "at",
+    "published_at", "created_at", "seen_at",
+})  # fmt: skip
+_TYPES = {
+    **dict.fromkeys(_TIMES, "timestamptz"),
+    **dict.fromkeys(
+        ("result", "detail", "headers", "properties", "parameters", "after", "signature"), "jsonb"
+    ),
+    **dict.fromkeys(("is_redacted", "is_sealed", "is_ordered"), "boolean"),
+    **dict.fromkeys(("body", "part", "layout"), "bytea"),
+    **dict.fromkeys(("runtime_s", "percent"), "float8"),
+    # Numbers of others may come with a fraction.
+    **dict.fromkeys(
+        ("retries", "attempt", "pid", "priority", "group_index", "capture_id", "state_order", "ordinal",
+         "chord_size", "size"),
+        "numeric",
+    ),
+}  # fmt: skip
+"""Types of columns that aren't text."""
 
 BYTES = {"messages": "body", "parts": "part", "chords": "layout"}
 """Columns of tables that hold bytes; JSON has no word for them."""
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 _NEWER = "(excluded.state_order, excluded.updated_at) >= (t.state_order, t.updated_at)"
 _LATER = "excluded.state_order / 10 > t.state_order / 10"
@@ -78,67 +113,80 @@ def _execution_assignments() -> str:
     return ", ".join(lines)
 
 
+def _source(columns: Sequence[str]) -> str:
+    """Return rows of one JSON text, with the types of these columns."""
+    typed = (f"{name} {_TYPES.get(name, 'text')}" for name in columns)
+    return f"json_to_recordset(%s::json) as x({', '.join(typed)})"
+
+
+def _insert(table: str, columns: Sequence[str], conflict: str) -> str:
+    names = ", ".join(columns)
+    return (
+        f"insert into earthgazer.{table} as t ({names})"  # noqa: S608 - names of ours
+        f" select {names} from {_source(columns)} on conflict {conflict}"
+    )
+
+
+_INSERT_CHANGES = _insert("task_state_changes", _CHANGE, "do nothing returning task_id, state")
+_IS_REDACTED = "coalesce(x.is_redacted, false)"
 _UPSERT_EXECUTIONS = (
-    f"insert into earthgazer.task_executions as t ({', '.join(_EXECUTION)}) values %s"  # noqa: S608 - names of ours
+    f"with kept as ({_INSERT_CHANGES}),"  # noqa: S608 - names of ours
+    " begun as (select task_id, count(*) as n from kept where state = 'STARTED' group by task_id)"
+    f" insert into earthgazer.task_executions as t ({', '.join(_EXECUTION)}, starts)"
+    f" select {', '.join(_IS_REDACTED if name == 'is_redacted' else f'x.{name}' for name in _EXECUTION)},"
+    f" coalesce(begun.n, 0) from {_source(_EXECUTION)} left join begun on begun.task_id = x.task_id"
+    # in the order in which all processes write them
+    ' order by x.task_id collate "C"'
     f" on conflict (task_id) do update set {_execution_assignments()}"
 )
 
-_UPSERT_MESSAGES = """
-    insert into earthgazer.task_messages as t
-        (task_id, headers, properties, content_type, content_encoding, body, is_sealed, published_at)
-    values %s
-    on conflict (task_id) do update set
+_UPSERT_MESSAGES = _insert(
+    "task_messages",
+    _MESSAGE,
+    """(task_id) do update set
         headers = excluded.headers, properties = excluded.properties, content_type = excluded.content_type,
         content_encoding = excluded.content_encoding, body = excluded.body, is_sealed = excluded.is_sealed,
         published_at = excluded.published_at
-    where excluded.published_at > t.published_at
-"""
+    where excluded.published_at > t.published_at""",
+)
 
-_INSERT_CHANGES = """
-    insert into earthgazer.task_state_changes (task_id, state, at, worker, attempt, detail) values %s
-    on conflict do nothing returning task_id, state
-"""
-
-_UPSERT_CHORDS = """
-    insert into earthgazer.chords as t (group_id, size, layout, is_ordered, seen_at) values %s
-    on conflict (group_id) do update set
+_UPSERT_CHORDS = _insert(
+    "chords",
+    _CHORD,
+    """(group_id) do update set
         size = coalesce(excluded.size, t.size), layout = coalesce(excluded.layout, t.layout),
-        is_ordered = excluded.is_ordered, seen_at = greatest(excluded.seen_at, t.seen_at)
-"""
+        is_ordered = excluded.is_ordered, seen_at = greatest(excluded.seen_at, t.seen_at)""",
+)
 
-_UPSERT_PARTS = """
-    insert into earthgazer.chord_parts as t (group_id, task_id, place, part, is_sealed, at) values %s
-    on conflict (group_id, task_id, place) do update set
+_UPSERT_PARTS = _insert(
+    "chord_parts",
+    _PART,
+    """(group_id, task_id, place) do update set
         part = excluded.part, is_sealed = excluded.is_sealed, at = excluded.at
-    where excluded.at > t.at
-"""
+    where excluded.at > t.at""",
+)
 
-_UPSERT_RUNS = """
-    insert into earthgazer.workflow_runs as t (run_id, name, parameters, created_at) values %s
-    on conflict (run_id) do update set name = excluded.name, parameters = excluded.parameters
-"""
+_UPSERT_RUNS = _insert(
+    "workflow_runs", _RUN, "(run_id) do update set name = excluded.name, parameters = excluded.parameters"
+)
 
-_INSERT_RUNS = """
-    insert into earthgazer.workflow_runs (run_id, name, parameters, created_at) values %s
-    on conflict do nothing
-"""
+_INSERT_RUNS = _insert("workflow_runs", _RUN, "do nothing")
 
-_UPSERT_STEPS = """
-    insert into earthgazer.workflow_steps as t
-        (run_id, task_id, name, after, group_id, group_index, chord_size, ordinal, signature)
-    values %s
-    on conflict (run_id, task_id) do update set
+# The union of edges has to be spelled out twice: DO UPDATE can't name a subquery.
+_UNION = """
+    (select coalesce(jsonb_agg(distinct id), '[]') from jsonb_array_elements(t.after || excluded.after) as id)
+"""
+_UPSERT_STEPS = _insert(
+    "workflow_steps",
+    _STEP,
+    """(run_id, task_id) do update set
         after = u.after, group_id = coalesce(t.group_id, excluded.group_id),
         group_index = coalesce(t.group_index, excluded.group_index),
         chord_size = case when coalesce(excluded.chord_size, t.chord_size) is null then null
                           else jsonb_array_length(u.after) end,
         ordinal = least(t.ordinal, excluded.ordinal), signature = coalesce(t.signature, excluded.signature)
-"""
-# The union of edges has to be spelled out twice: DO UPDATE can't name a subquery.
-_UNION = """
-    (select coalesce(jsonb_agg(distinct id), '[]') from jsonb_array_elements(t.after || excluded.after) as id)
-"""
-_UPSERT_STEPS = _UPSERT_STEPS.replace("u.after", _UNION)
+    """.replace("u.after", _UNION),
+)
 
 
 def connector(url: URL, timeout_s: int) -> Callable[[], extensions.connection]:
@@ -157,7 +205,14 @@ def connector(url: URL, timeout_s: int) -> Callable[[], extensions.connection]:
         **query,
     }
     known: dict[str, Any] = {key: value for key, value in parts.items() if value is not None}
-    return lambda: psycopg2.connect(**known)
+
+    def connect() -> extensions.connection:
+        connection: extensions.connection = psycopg2.connect(**known)
+        # Statements sent together are one transaction by themselves, without two more round trips for it.
+        connection.autocommit = True
+        return connection
+
+    return connect
 
 
 def write(connection: extensions.connection, batch: Batch) -> None:
@@ -165,85 +220,55 @@ def write(connection: extensions.connection, batch: Batch) -> None:
 
     Rows are sorted by key, so that processes writing the same rows wait for each other, not in a ring.
     """
+    statements = list(_statements(batch))
+    is_small = sum(len(text) for _, texts in statements for text in texts) <= _MOST_AT_ONCE
+    if connection.autocommit and is_small:
+        if statements:
+            with connection.cursor() as cursor:
+                every = ";".join(statement for statement, _ in statements)
+                cursor.execute(every, [text for _, texts in statements for text in texts])
+        return
     with connection, connection.cursor() as cursor:
-        _insert(cursor, _UPSERT_RUNS, _run_values(batch, is_named=True))
-        _insert(cursor, _INSERT_RUNS, _run_values(batch, is_named=False))
-        _insert(cursor, _UPSERT_STEPS, [_step_values(batch.steps[key]) for key in sorted(batch.steps)])
-        _insert(
-            cursor, _UPSERT_MESSAGES, [_message_values(batch.messages[key]) for key in sorted(batch.messages)]
+        for statement, texts in statements:
+            cursor.execute(statement, texts)
+
+
+def _statements(batch: Batch) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield statements with the rows that each of them takes."""
+    for is_named, statement in ((True, _UPSERT_RUNS), (False, _INSERT_RUNS)):
+        runs = {key: row for key, row in batch.runs.items() if row["is_named"] is is_named}
+        yield from _paged(statement, "runs", runs)
+    yield from _paged(_UPSERT_STEPS, "steps", batch.steps)
+    yield from _paged(_UPSERT_MESSAGES, "messages", batch.messages)
+    changes: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in batch.changes:
+        changes[row["task_id"]].append(row)
+    for task_ids in _pages(sorted(changes.keys() | batch.executions.keys())):
+        told = sorted(
+            (row for task_id in task_ids for row in changes.get(task_id, ())),
+            key=lambda row: (row["task_id"], row["at"], row["state"]),
         )
-        starts = _insert_changes(cursor, batch.changes)
-        for task_id in sorted(batch.executions):
-            batch.executions[task_id]["starts"] = starts[task_id]
-        _insert(
-            cursor,
-            _UPSERT_EXECUTIONS,
-            [_values(batch.executions[key], _EXECUTION) for key in sorted(batch.executions)],
-        )
-        chords = [_values(batch.chords[key], _CHORD) for key in sorted(batch.chords)]
-        _insert(cursor, _UPSERT_CHORDS, chords)
-        parts = [_values(batch.parts[key], _PART) for key in sorted(batch.parts)]
-        _insert(cursor, _UPSERT_PARTS, parts)
+        executions = [batch.executions[task_id] for task_id in task_ids if task_id in batch.executions]
+        yield _UPSERT_EXECUTIONS, (_as_json("changes", told), _as_json("executions", executions))
+    yield from _paged(_UPSERT_CHORDS, "chords", batch.chords)
+    yield from _paged(_UPSERT_PARTS, "parts", batch.parts)
 
 
-def _insert(cursor: extensions.cursor, statement: str, values: list[tuple[Any, ...]]) -> None:
-    if values:
-        execute_values(cursor, statement, values, page_size=_PAGE_ROWS)
+def _paged(statement: str, table: str, rows: Mapping[Any, Row]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for keys in _pages(sorted(rows)):
+        yield statement, (_as_json(table, [rows[key] for key in keys]),)
 
 
-def _insert_changes(cursor: extensions.cursor, changes: Iterable[Row]) -> Counter[str]:
-    rows = sorted(changes, key=lambda row: (row["task_id"], row["at"], row["state"]))
-    if not rows:
-        return Counter()
-    columns = ("task_id", "state", "at", "worker", "attempt", "detail")
-    kept = execute_values(
-        cursor, _INSERT_CHANGES, [_values(row, columns) for row in rows], page_size=_PAGE_ROWS, fetch=True
-    )
-    return Counter(task_id for task_id, state in kept if state == "STARTED")
+def _pages(keys: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(keys), _PAGE_ROWS):
+        yield keys[start : start + _PAGE_ROWS]
 
 
-def _run_values(batch: Batch, *, is_named: bool) -> list[tuple[Any, ...]]:
-    columns = ("run_id", "name", "parameters", "created_at")
-    return [
-        _values(batch.runs[key], columns)
-        for key in sorted(batch.runs)
-        if batch.runs[key]["is_named"] is is_named
-    ]
-
-
-def _step_values(row: Row) -> tuple[Any, ...]:
-    columns = (
-        "run_id",
-        "task_id",
-        "name",
-        "after",
-        "group_id",
-        "group_index",
-        "chord_size",
-        "ordinal",
-        "signature",
-    )
-    return _values(row, columns)
-
-
-def _message_values(row: Row) -> tuple[Any, ...]:
-    columns = (
-        "task_id", "headers", "properties", "content_type", "content_encoding", "body", "is_sealed",
-        "published_at",
-    )  # fmt: skip
-    return _values(row, columns)
-
-
-def _values(row: Row, columns: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(_value(name, row.get(name)) for name in columns)
-
-
-def _value(name: str, value: Any) -> Any:
-    if value is None:
-        return False if name == "is_redacted" else None
-    if name in _JSON:
-        return to_json(value)
-    return clean(value) if isinstance(value, str) else value
+def _as_json(table: str, rows: Iterable[Row]) -> str:
+    name = BYTES.get(table)
+    if name is not None:
+        rows = [row if row[name] is None else {**row, name: f"\\x{row[name].hex()}"} for row in rows]
+    return f"[{','.join(map(to_json, rows))}]"
 
 
 def clean(text: str) -> str:
@@ -258,7 +283,9 @@ def to_json(value: Any) -> str:
         text = orjson.dumps(value, default=str, option=options)
     except TypeError:
         text = orjson.dumps(_plain(value), default=str, option=options)
-    return text.decode().replace("\\u0000", "\\ufffd")
+    decoded = text.decode()
+    # A backslash may itself be escaped: then what follows it are five characters of somebody's text.
+    return _NUL.sub(r"\1\\ufffd", decoded) if "\\u0000" in decoded else decoded
 
 
 def _plain(value: Any) -> Any:
@@ -275,12 +302,8 @@ def _plain(value: Any) -> Any:
 
 def from_json(table: str, row: Row) -> Row:
     """Return a row as it was before it was spooled: times as times, bytes as bytes."""
-    times = {
-        "updated_at", "sent_at", "received_at", "started_at", "finished_at", "eta", "expires", "at",
-        "published_at", "created_at", "seen_at",
-    }  # fmt: skip
     restored: Row = {
-        name: datetime.fromisoformat(value) if name in times and isinstance(value, str) else value
+        name: datetime.fromisoformat(value) if name in _TIMES and isinstance(value, str) else value
         for name, value in row.items()
     }
     name = BYTES.get(table)

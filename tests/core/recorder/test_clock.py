@@ -13,12 +13,12 @@ from sqlalchemy import select
 
 from earthgazer_core.db.session import Database
 from earthgazer_core.db.tables import TaskExecutionRow, TaskMessageRow, TaskStateChangeRow
-from earthgazer_core.recorder.batch import Row
+from earthgazer_core.recorder.batch import Record, Row
 from earthgazer_core.recorder.clock import Reading, RecordClock
 from earthgazer_core.recorder.describe import BEFORE_ALL
 from earthgazer_core.recorder.spool import Spool
 from earthgazer_core.recorder.store import connector
-from earthgazer_core.recorder.writer import Record, Writer
+from earthgazer_core.recorder.writer import Writer
 
 OFF_S = (300.0, -300.0, 0.0, 2.3e9, -1.7e9)
 """Five minutes, nothing, the year 2100 and 1970."""
