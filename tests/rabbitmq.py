@@ -9,13 +9,14 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import psutil
 
@@ -25,7 +26,11 @@ EPMD = Path("/usr/bin/epmd")
 """The port mapper that comes with Erlang; a node can't start without."""
 _START_S = 60.0
 _USER = "guest:guest"
+_HOLDERS = "holders"
+"""File that all who use a server have a shared lock on."""
 _started: list[subprocess.Popen[bytes]] = []
+_watchers: list[subprocess.Popen[bytes]] = []
+"""They end by themselves, a moment after the last holder."""
 
 
 def why_absent() -> str:
@@ -41,6 +46,7 @@ class RabbitServer:
         self._directory = directory
         self.ports = _free_ports(4)
         self.pids: list[int] = []
+        self._hold: TextIO | None = None
 
     @property
     def port(self) -> int:
@@ -61,18 +67,37 @@ class RabbitServer:
         return f"amqp://{_USER}@127.0.0.1:{self.port}/{urllib.parse.quote(virtual_host, safe='')}"
 
     def start(self) -> None:
-        """Start the node, and the port mapper before it; return once both APIs answer."""
+        """Start the node, and the port mapper before it; return once both APIs answer.
+
+        A watcher ends them with the last process that holds the server, however that one ends.
+        """
         self._directory.mkdir(parents=True, exist_ok=True)
         self._write_configuration()
+        self.hold()
         # Started by hand, or the node would leave one behind as a daemon.
         self._spawn([str(EPMD), "-port", str(self.ports[3]), "-address", "127.0.0.1"], "epmd.log")
+        self._watch()
         self._until_open(self.ports[3])
         self._spawn([str(SERVER)], "server.log")
+        self._watch()
         self._until_open(self.port)
         self._until_open(self._management_port)
 
+    def hold(self) -> None:
+        """Keep the server from being ended for as long as this process lives and doesn't let go."""
+        # The kernel lets go of it whatever becomes of this process.
+        self._hold = (self._directory / _HOLDERS).open("a")
+        fcntl.flock(self._hold, fcntl.LOCK_SH)
+
+    def let_go(self) -> None:
+        """Let the watchers end it, if nobody else holds it."""
+        if self._hold is not None:
+            self._hold.close()
+            self._hold = None
+
     def stop(self) -> None:
         """Stop the node, then the port mapper; at once, since nothing of it is kept."""
+        self.let_go()
         for pid in reversed(self.pids):
             # The server is a shell with the node in the same session; the node's helpers end with it.
             with suppress(ProcessLookupError):
@@ -151,6 +176,19 @@ class RabbitServer:
         # It may outlive this process, which is not to complain of that.
         _started.append(process)
 
+    def _watch(self) -> None:
+        """Have the newest process ended when nobody holds the server any more."""
+        pid = self.pids[-1]
+        with (self._directory / "watcher.log").open("ab") as log:
+            watcher = subprocess.Popen(
+                [
+                    sys.executable, "-I", __file__, str(self._directory / _HOLDERS), str(pid),
+                    str(psutil.Process(pid).create_time()),
+                ],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        _watchers.append(watcher)
+
     def _until_open(self, port: int) -> None:
         deadline = time.monotonic() + _START_S
         while True:
@@ -177,6 +215,8 @@ def shared_server(directory: Path) -> Iterator[RabbitServer]:
         if server is None:
             server = RabbitServer(directory / "node")
             server.start()
+        else:
+            server.hold()
         _Book.write(book, server, os.getpid(), is_there=True)
     try:
         yield server
@@ -184,6 +224,7 @@ def shared_server(directory: Path) -> Iterator[RabbitServer]:
         with _locked(directory) as book:
             if not _Book.write(book, server, os.getpid(), is_there=False):
                 server.stop()
+            server.let_go()
 
 
 class _Book:
@@ -225,3 +266,17 @@ def _free_ports(count: int) -> tuple[int, ...]:
     finally:
         for one in sockets:
             one.close()
+
+
+def _end_with_holders(holders: str, pid: int, created: float) -> None:
+    """Wait until nobody has a lock on the file, then kill a process with its session."""
+    with Path(holders).open("a") as mine:
+        fcntl.flock(mine, fcntl.LOCK_EX)
+    with suppress(psutil.NoSuchProcess, ProcessLookupError):
+        # Another process may have the number by now.
+        if psutil.Process(pid).create_time() == created:
+            os.killpg(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    _end_with_holders(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))

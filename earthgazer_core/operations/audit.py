@@ -6,13 +6,15 @@ import getpass
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
-
-from sqlalchemy.orm import Session
+from typing import TYPE_CHECKING, Any
 
 from earthgazer_core.db.session import Database
-from earthgazer_core.db.tables import OperatorActionRow
 from earthgazer_core.errors import PermanentError, UnsureError
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from earthgazer_core.db.tables import OperatorActionRow
 
 
 def who() -> tuple[str, str | None]:
@@ -43,6 +45,9 @@ def note(
     context: str | None = None,
 ) -> OperatorActionRow:
     """Add an action to the audit, in the transaction of the action itself, and return it."""
+    # here and not at the top: whoever has no database doesn't wait for its tables
+    from earthgazer_core.db.tables import OperatorActionRow
+
     user, origin = who()
     row = OperatorActionRow(
         who=user,

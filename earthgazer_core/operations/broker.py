@@ -13,6 +13,8 @@ from typing import Any
 import redis
 from celery import Celery
 from kombu.exceptions import KombuError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from earthgazer_core.errors import InvalidInputError, RefusedError, ServiceUnavailableError
 from earthgazer_core.operations.listeners import count_listeners
@@ -270,6 +272,9 @@ class RedisBroker:
         self._channel = self._connection.channel()
         # A plain client on the transport's pool: keys are prefixed here, for all commands alike.
         self._client = redis.Redis(connection_pool=self._channel.pool)
+        # What changes a queue is sent once, whatever the fleet's own options say of trying again: a second
+        # try would do it twice where only the answer was lost.
+        self._client.set_retry(Retry(NoBackoff(), 0))
         return self._client
 
     def _key(self, name: str) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from earthgazer_core.db.tables import ChordPartRow, ChordRow, TaskExecutionRow, WorkflowStepRow
 from earthgazer_core.errors import RefusedError
+from earthgazer_core.operations.refreeze import ids_within
 from earthgazer_core.recorder.graph import first_steps
 from earthgazer_core.recorder.message import Seal
 from earthgazer_core.recorder.order import BLOCKED_ORDER, REPLACED
@@ -88,7 +89,7 @@ class ChordRecord:
 def chord_record(session: Session, seal: Seal, group_id: str, body: Mapping[str, Any]) -> ChordRecord:
     """Return what is known of a chord."""
     chord = session.get(ChordRow, group_id)
-    members, newest = _members(session, group_id)
+    members, newest = _members(session, group_id, ids_within(body))
     sent = session.scalar(
         select(TaskExecutionRow.task_id)
         .where(
@@ -111,12 +112,19 @@ def chord_record(session: Session, seal: Seal, group_id: str, body: Mapping[str,
     )
 
 
-def _members(session: Session, group_id: str) -> tuple[tuple[Member, ...], datetime | None]:
+def _members(
+    session: Session, group_id: str, of_body: frozenset[str]
+) -> tuple[tuple[Member, ...], datetime | None]:
     step, execution = WorkflowStepRow, TaskExecutionRow
     rows = session.execute(
         select(step.task_id, step.group_index, execution.state, execution.parent_id, execution.sent_at)
         .outerjoin(execution, execution.task_id == step.task_id)
-        .where(step.group_id == group_id, step.group_index.is_not(None))
+        .where(
+            step.group_id == group_id,
+            step.group_index.is_not(None),
+            # Celery gives the tasks of a body that is a group the id of the header's group.
+            step.task_id.not_in(of_body),
+        )
         .order_by(step.group_index, step.ordinal)
     ).all()
     ids = {row.task_id for row in rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,14 +11,13 @@ from celery import Celery, signals
 
 from earthgazer_core.db.session import Database
 from earthgazer_core.recorder import clock, store
-from earthgazer_core.recorder.batch import Batch
+from earthgazer_core.recorder.batch import Batch, Record
 from earthgazer_core.recorder.clock import RecordClock
 from earthgazer_core.recorder.describe import Describer
 from earthgazer_core.recorder.install import recorders
 from earthgazer_core.recorder.message import Seal
 from earthgazer_core.recorder.publisher import PublishRecorder
 from earthgazer_core.recorder.redaction import Redactor
-from earthgazer_core.recorder.writer import Record
 from earthgazer_core.settings import RecorderSettings
 
 
@@ -29,8 +28,6 @@ class Collected:
         self._batch = Batch()
         self.clock = RecordClock()
         """What they are stamped by."""
-        self.presume: Callable[[], None] = _nothing
-        """Records a message of this thread whose answer by the broker was lost: it counts as sent."""
 
     def add(self, records: Iterable[Record]) -> int:
         """Take records; return how many there are."""
@@ -48,7 +45,7 @@ class Collected:
             return
         with database.session() as session:
             connection: Any = session.connection().connection.driver_connection
-            clock.shift(self._batch, self.clock.set(clock.read(connection)))
+            clock.shift(self._batch.rows(), self.clock.set(clock.read(connection)))
             store.write(connection, self._batch)
 
 
@@ -56,13 +53,11 @@ class Collected:
 def collecting(app: Celery, seal: Seal) -> Iterator[Collected]:
     """Collect the records of what this thread publishes for an app without a recorder in this process."""
     collected = Collected()
-    for recorder in recorders(app):
-        collected.presume = recorder.presume_published
+    if recorders(app):
         yield collected
         return
     redactor = Redactor(app, RecorderSettings().redact)
     publisher = PublishRecorder(collected, Describer(app, redactor, seal), redactor)
-    collected.presume = publisher.presume
     thread = threading.get_ident()
 
     def before(**told: Any) -> None:
@@ -80,7 +75,3 @@ def collecting(app: Celery, seal: Seal) -> Iterator[Collected]:
     finally:
         signals.before_task_publish.disconnect(before)
         signals.after_task_publish.disconnect(after)
-
-
-def _nothing() -> None:
-    """Stand for what records, until it is known."""

@@ -38,7 +38,9 @@ class HeaderKeeper:
         self._app = app
         self._seal = seal
 
-    def read(self, session: Session, run_id: str, group_id: str, open_ids: set[str]) -> HeaderParts:
+    def read(
+        self, session: Session, run_id: str, group_id: str, open_ids: set[str], of_body: frozenset[str]
+    ) -> HeaderParts:
         """Return what a header has given.
 
         Args:
@@ -46,6 +48,7 @@ class HeaderKeeper:
             run_id: The run that it belongs to.
             group_id: The header's id.
             open_ids: Members that are still to give their part.
+            of_body: Ids of the body's tasks: those of one that is a group bear the header's own group.
 
         Raises:
             RefusedError: a part or a member is missing, or the layout is not known here.
@@ -60,6 +63,7 @@ class HeaderKeeper:
                 WorkflowStepRow.run_id == run_id,
                 WorkflowStepRow.group_id == group_id,
                 WorkflowStepRow.group_index.is_not(None),
+                WorkflowStepRow.task_id.not_in(of_body),
             )
             .order_by(WorkflowStepRow.group_index)
         ).all()

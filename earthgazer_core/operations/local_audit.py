@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
 from earthgazer_core.errors import ServiceUnavailableError
 from earthgazer_core.operations import audit
-from earthgazer_core.operations.actions import OperatorAction
+
+if TYPE_CHECKING:
+    from earthgazer_core.operations.actions import OperatorAction
 
 _MOST_BYTES = 4_000_000
 """What is read of a long file: its end."""
@@ -92,6 +94,9 @@ class LocalAudit:
 
 def _action(line: str) -> OperatorAction | None:
     """Return what a line says; None of one that was torn by a crash or isn't ours."""
+    # here, because it comes with all that searches a database
+    from earthgazer_core.operations.actions import OperatorAction
+
     try:
         known = json.loads(line)
         return OperatorAction(

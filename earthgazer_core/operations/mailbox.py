@@ -25,6 +25,7 @@ from earthgazer_core.errors import ServiceUnavailableError, UnsureError
 logger = logging.getLogger(__name__)
 
 _NEVER_S = 1e11
+_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ class Mailbox:
         exchange = _Exchange(set(expected or destination or ()), timeout_s, on_answer)
         unsent = deque(commands)
         with self._lock, self._translated(exchange):
-            for is_last_try in (False, True):
+            # A connection that was kept through a restart of the broker fails once.
+            for is_last_try in (False, True) if self._connection is not None else (True,):
                 try:
                     self._open()
                     while unsent:
@@ -148,7 +150,6 @@ class Mailbox:
                     self._collect(exchange)
                     break
                 except self._errors():
-                    # A connection that was kept through a restart of the broker fails once.
                     self._drop()
                     if is_last_try:
                         raise
@@ -209,15 +210,31 @@ class Mailbox:
 
     def _open(self) -> None:
         if self._connection is None:
-            connection = self._app.connection_for_write()
-            if connection.transport.driver_type == "redis":
+            connection = self._app.connection_for_write(connect_timeout=_PATIENCE_S)
+            kind = connection.transport.driver_type
+            if kind == "redis":
                 # Whoever consumes gives back messages that are held for too long, by their own idea of that.
                 # Workers know theirs; one who only asks must give back nothing.
+                # A command is sent once, whatever the fleet's own options say of trying again.
                 connection.transport_options = {
-                    **(connection.transport_options or {}), "visibility_timeout": _NEVER_S,
-                }  # fmt: skip
-            connection.connect()
-            channel = connection.channel()
+                    **(connection.transport_options or {}),
+                    "visibility_timeout": _NEVER_S,
+                    "retry_on_timeout": False,
+                }
+            elif kind == "amqp":
+                # Without limits, a broker that accepts connections and says nothing would hold us for ever.
+                connection.transport_options = {
+                    **(connection.transport_options or {}),
+                    "read_timeout": _PATIENCE_S,
+                    "write_timeout": _PATIENCE_S,
+                }
+            try:
+                # Not ``connect()``, which tries twice with seconds in between.
+                connection.ensure_connection(max_retries=1, interval_start=0, reraise_as_library_errors=False)
+                channel = connection.channel()
+            except BaseException:
+                connection.collect()
+                raise
             control: Any = self._app.control.mailbox  # type: ignore[attr-defined]
             self._producer = Producer(channel, auto_declare=False)
             self._queue = Queue(
@@ -259,7 +276,8 @@ class Mailbox:
         try:
             yield
         except self._errors() as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            unsaid = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+            reason = next(iter(str(error).strip().splitlines()), unsaid)
             if exchange.is_begun:
                 raise UnsureError(
                     f"broker unavailable: {reason}; workers may have been told nevertheless"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from earthgazer_core.db.session import Database
-from earthgazer_core.errors import EarthGazerError, ServiceUnavailableError
+from earthgazer_core.errors import EarthGazerError, ServiceUnavailableError, UnsureError
 from earthgazer_core.operations import audit
 
 DONE, REFUSED, FAILED = "done", "refused", "failed"
@@ -42,7 +42,12 @@ def noted(
     except EarthGazerError as error:
         if database is not None:
             outcome = audit.outcome_of(error)
-            audit.record(database, action, target, outcome, {**note.detail, "reason": str(error)}, context)
+            detail = {**note.detail, "reason": str(error)}
+            try:
+                audit.record(database, action, target, outcome, detail, context)
+            except ServiceUnavailableError as unwritten:
+                # What became of it must not be hidden by that.
+                raise type(error)(f"{error}; this is not in the audit: {unwritten}") from error
         raise
     if database is None:
         return
@@ -50,3 +55,19 @@ def noted(
         audit.record(database, action, target, note.outcome, note.detail, context)
     except ServiceUnavailableError as error:
         raise ServiceUnavailableError(f"{action} is {note.outcome}, but not in the audit: {error}") from error
+
+
+@contextmanager
+def begun(doubt: str) -> Iterator[None]:
+    """Do what follows a change: a service that goes away leaves that half done, which is no failure.
+
+    Args:
+        doubt: What has been done, and what may not have been.
+
+    Raises:
+        UnsureError: a service is away; the message says both.
+    """
+    try:
+        yield
+    except ServiceUnavailableError as error:
+        raise UnsureError(f"{doubt}; {error}") from error

@@ -19,6 +19,13 @@ def ids_of(headers: Mapping[str, Any], embed: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(one for one in found if isinstance(one, str)))
 
 
+def ids_within(signature: Any) -> frozenset[str]:
+    """Return the ids of all tasks and groups of a signature, and of what is yet to come of them."""
+    found: list[Any] = []
+    _collect(signature, found)
+    return frozenset(one for one in found if isinstance(one, str))
+
+
 def renamed(
     headers: Mapping[str, Any], embed: Mapping[str, Any], names: Mapping[str, str], run_id: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,11 +9,13 @@ from typing import Any
 
 from amqp.exceptions import AMQPError, ChannelError, MessageNacked
 from celery import Celery
-from celery.canvas import maybe_signature
+from celery.canvas import Signature
 from celery.result import denied_join_result
 from kombu.exceptions import KombuError
 
 from earthgazer_core.errors import RefusedError, ServiceUnavailableError, UnsureError
+from earthgazer_core.operations.brokers import AMQP, kind_of
+from earthgazer_core.operations.steady import OneProducer, SteadyProducer
 from earthgazer_core.recorder.describe import parse_time
 from earthgazer_core.recorder.graph import first_steps
 
@@ -101,9 +103,9 @@ def publish_signature(
     Raises:
         RefusedError: the broker refuses it.
         ServiceUnavailableError: the broker is away; nothing was sent.
-        UnsureError: its answer is lost; whoever sends once more may send twice.
+        UnsureError: an answer is lost; whoever sends once more may send twice. All of its messages count as
+            sent, also those that were not: Celery's signals told of each.
     """
-    body: Any = maybe_signature(dict(signature), app=app)
     options: dict[str, Any] = {"headers": {"run_id": header["run_id"]} if header.get("run_id") else {}}
     if signature.get("subtask_type") in (None, "chain"):
         options |= {"root_id": header.get("root_id") or header["id"], "parent_id": header["id"]}
@@ -112,18 +114,34 @@ def publish_signature(
     with (
         _translated(),
         _connected(app) as connection,
-        app.amqp.Producer(connection, auto_declare=False) as producer,
+        # The channel is opened now: what goes wrong with that has sent nothing.
+        app.amqp.Producer(connection.default_channel, auto_declare=False) as producer,
         # Or this process would subscribe to a result that nobody here waits for.
         denied_join_result(),
         _sending(connection, ", ".join(task_id for task_id, _ in first_steps(signature))),
     ):
-        body.apply_async((results,), producer=producer, retry=False, confirm_timeout=_PATIENCE_S, **options)
+        steady = SteadyProducer(producer)
+        # Each of its tasks is to know the app, or Celery's default one would route it.
+        one: Any = OneProducer(app, steady)
+        body: Any = Signature.from_dict(dict(signature), app=one)
+        body.apply_async((results,), producer=steady, retry=False, confirm_timeout=_PATIENCE_S, **options)
+        if steady.error is not None:
+            # Or RabbitMQ's answer to our good-bye would be waited for without an end.
+            connection.collect()
+            raise _unsure(steady) from steady.error
 
 
 @contextmanager
 def _connected(app: Celery) -> Iterator[Any]:
-    # Redis, which has no such thing as confirming, passes over the option.
-    with app.connection_for_write(transport_options={"confirm_publish": True}) as connection:
+    # Without limits, a broker that accepts connections and says nothing would hold us for ever.
+    options: dict[str, Any]
+    if kind_of(app) == AMQP:
+        options = {"confirm_publish": True, "read_timeout": _PATIENCE_S, "write_timeout": _PATIENCE_S}
+    else:
+        # Sent once: a second try would send it twice where only the answer was lost.
+        limits = {"socket_timeout": _PATIENCE_S, "socket_connect_timeout": _PATIENCE_S}
+        options = {**limits, **(app.conf.broker_transport_options or {}), "retry_on_timeout": False}
+    with app.connection_for_write(transport_options=options, connect_timeout=_PATIENCE_S) as connection:
         connection.ensure_connection(max_retries=1, timeout=_PATIENCE_S)
         yield connection
 
@@ -139,13 +157,28 @@ def _sending(connection: Any, task_ids: str) -> Iterator[None]:
     except (*connection.connection_errors, KombuError, OSError) as error:
         # Or RabbitMQ's answer to our good-bye would be waited for without an end.
         connection.collect()
-        raise UnsureError(
-            f"broker unavailable, the message may have been published: {_one_line(error)}; before it is sent"
-            f" again, see whether {task_ids} waits in its queue, runs or has run"
-        ) from error
+        raise _maybe_published(error, task_ids) from error
     except KeyboardInterrupt:
         connection.collect()
         raise
+
+
+def _unsure(steady: SteadyProducer) -> UnsureError:
+    if not (steady.sent or steady.unsent):
+        return _maybe_published(steady.error, steady.unsure)
+    total = len(steady.sent) + 1 + len(steady.unsent)
+    return UnsureError(
+        f"{len(steady.sent)} of {total} messages published; of {steady.unsure} the broker's answer is lost"
+        f" ({_one_line(steady.error)}), so that it may have been published, and {len(steady.unsent)} were not"
+        " sent after that. All count as sent, and the reconciler publishes those that are nowhere"
+    )
+
+
+def _maybe_published(error: BaseException | None, task_ids: str) -> UnsureError:
+    return UnsureError(
+        f"broker unavailable, the message may have been published: {_one_line(error)}; before it is sent"
+        f" again, see whether {task_ids} waits in its queue, runs or has run"
+    )
 
 
 @contextmanager
@@ -160,5 +193,7 @@ def _translated() -> Iterator[None]:
         raise ServiceUnavailableError(f"broker unavailable, nothing was published: {reason}") from error
 
 
-def _one_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _one_line(error: BaseException | None) -> str:
+    # What gives up waiting for an answer says nothing.
+    unsaid = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+    return next(iter(str(error).strip().splitlines()), unsaid)

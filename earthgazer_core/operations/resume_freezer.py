@@ -22,7 +22,7 @@ from earthgazer_core.errors import RefusedError
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.header_parts import HeaderKeeper, HeaderParts
 from earthgazer_core.operations.recorded_run import RecordedRun
-from earthgazer_core.operations.refreeze import ids_of, renamed, renamed_signature
+from earthgazer_core.operations.refreeze import ids_of, ids_within, renamed, renamed_signature
 from earthgazer_core.operations.republish import renewed
 from earthgazer_core.operations.resume_message import ResumeMessage, renamed_execution
 from earthgazer_core.recorder.graph import chord_slots
@@ -196,11 +196,16 @@ class RunFreezer:
                 f"{_words(lost)} yet to come, and no recorded message leads there: start the workflow again"
             )
         slots: dict[str, set[str]] = {}
+        bodies: dict[str, frozenset[str]] = {}
         for item in left:
             for slot in chord_slots(item.message.headers, item.body[2]):
                 slots.setdefault(slot["group_id"], set()).add(slot["task_id"])
+                bodies[slot["group_id"]] = ids_within(slot["body"])
         run_id = run.row.run_id
-        return names, [self._headers.read(session, run_id, group_id, ids) for group_id, ids in slots.items()]
+        return names, [
+            self._headers.read(session, run_id, group_id, ids, bodies[group_id])
+            for group_id, ids in slots.items()
+        ]
 
 
 def _renamed_step(step: WorkflowStepRow, names: Mapping[str, str], run_id: str) -> WorkflowStepRow:

@@ -20,7 +20,7 @@ from earthgazer_core.errors import NotFoundError, RefusedError, ServiceUnavailab
 from earthgazer_core.operations import audit
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.chord import ChordKeys
-from earthgazer_core.operations.collected import Collected, collecting
+from earthgazer_core.operations.collected import collecting
 from earthgazer_core.operations.republish import publish, publish_signature, renewed
 from earthgazer_core.operations.retry_body import BodyCase, judge_body
 from earthgazer_core.operations.retry_case import Case, judge, whereabouts
@@ -226,7 +226,7 @@ class Retrier:
             return error
         return done
 
-    def _publish_body(self, session: Session, case: BodyCase, collected: Collected) -> Retried | UnsureError:
+    def _publish_body(self, session: Session, case: BodyCase) -> Retried | UnsureError:
         if case.record is None:
             raise RefusedError(case.offer.reason)
         forget_blocked(session, case.first_ids)
@@ -239,10 +239,10 @@ class Retrier:
             try:
                 publish_signature(self._app, case.signature, results, case.header, case.offer.queue)
             except UnsureError as error:
-                # The chord is concluded all the same: a second try would run what follows it twice.
+                # The chord is concluded all the same: a second try would run what follows it twice. What was
+                # not sent is on the record as if it were, and the reconciler finds it nowhere.
                 unsure = error
         if unsure is not None:
-            collected.presume()
             _unsure(noted, unsure)
             return unsure
         return Retried(case.task_id, case.name, case.offer.queue, IN_PLACE, 1, None)
@@ -256,7 +256,7 @@ class Retrier:
     ) -> Retried:
         try:
             with collecting(self._app, self._seal) as collected:
-                done = self._retry_locked(task_id, mode, args, kwargs, collected)
+                done = self._retry_locked(task_id, mode, args, kwargs)
         except RefusedError as error:
             target, detail = {"task_id": task_id}, {"reason": str(error)}
             audit.record(self._database, "task.retry", target, "refused", detail, self._context)
@@ -264,6 +264,8 @@ class Retrier:
         try:
             collected.write(self._database)
         except ServiceUnavailableError as error:
+            if isinstance(done, UnsureError):
+                raise UnsureError(f"{done}; what was sent could not be recorded either: {error}") from error
             # The message is out, and its worker records what becomes of it.
             logger.warning("the message of %s could not be recorded: %s", task_id, error)
         if isinstance(done, UnsureError):
@@ -276,7 +278,6 @@ class Retrier:
         mode: str | None,
         args: Sequence[Any] | None,
         kwargs: Mapping[str, Any] | None,
-        collected: Collected,
     ) -> Retried | UnsureError:
         is_edited = args is not None or kwargs is not None
         with self._database.session() as session:
@@ -286,7 +287,7 @@ class Retrier:
             if isinstance(case, BodyCase):
                 if is_edited or mode == COPY:
                     raise RefusedError("it was never published, so there is nothing to copy or to edit")
-                return self._publish_body(session, case, collected)
+                return self._publish_body(session, case)
             chosen = COPY if is_edited or mode == COPY else case.offer.mode
             return self._publish(session, case, chosen, args, kwargs)
 

@@ -14,7 +14,7 @@ from earthgazer_core.db.tables import TaskExecutionRow, TaskMessageRow
 from earthgazer_core.errors import RefusedError
 from earthgazer_core.operations.stored_result import StoredResult, read_result
 from earthgazer_core.recorder import store
-from earthgazer_core.recorder.batch import Batch, Row
+from earthgazer_core.recorder.batch import Batch, Record, Row
 from earthgazer_core.recorder.chords import ChordRecorder
 from earthgazer_core.recorder.describe import change_row
 from earthgazer_core.recorder.install import recorders
@@ -23,7 +23,6 @@ from earthgazer_core.recorder.order import state_order
 from earthgazer_core.recorder.reconcile import LostTask
 from earthgazer_core.recorder.redaction import Redactor
 from earthgazer_core.recorder.results import kept_result
-from earthgazer_core.recorder.writer import Record
 from earthgazer_core.settings import RecorderSettings
 
 _HIDDEN = "what it said is not known here, because its arguments are hidden"

@@ -46,8 +46,6 @@ class Recorder:
         self._log_tail = LogTail()
         self._work = WorkRecorder(app, self.writer, describer, ChordRecorder(app, seal), self._log_tail)
         publish = PublishRecorder(self.writer, describer, redactor)
-        self.presume_published = publish.presume
-        """Records a message of this thread whose answer by the broker was lost."""
         self._receivers: list[tuple[Any, Callable[..., None]]] = [
             (signals.before_task_publish, publish.before),
             (signals.after_task_publish, publish.after),

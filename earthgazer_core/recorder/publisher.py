@@ -100,13 +100,6 @@ class PublishRecorder:
             self._writer.add(records)
         self._pending.records = None
 
-    def presume(self) -> None:
-        """Record the message that was prepared, though nobody knows whether the broker has it."""
-        records = getattr(self._pending, "records", None)
-        if records:
-            self._writer.add(records)
-        self._pending.records = None
-
     def _inherit(self, headers: dict[str, Any], embed: Mapping[str, Any], request: Any) -> bool:
         """Put the run's id into the headers; return whether it comes from outside this message."""
         if request and request.get("id") == headers["id"] and request.get("attempt"):

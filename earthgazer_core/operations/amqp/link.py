@@ -16,7 +16,7 @@ from amqp.exceptions import (
 from celery import Celery
 from kombu.exceptions import KombuError
 
-from earthgazer_core.errors import NotFoundError, RefusedError, ServiceUnavailableError
+from earthgazer_core.errors import NotFoundError, RefusedError, ServiceUnavailableError, UnsureError
 
 _PATIENCE_S = 5.0
 
@@ -74,5 +74,25 @@ def translated() -> Iterator[None]:
         raise ServiceUnavailableError(f"broker unavailable: {_one_line(error)}") from error
 
 
+@contextmanager
+def doubted(doubt: str) -> Iterator[None]:
+    """Do what can't be taken back: where the connection is lost, nobody knows whether it was done.
+
+    Args:
+        doubt: What may have happened.
+
+    Raises:
+        UnsureError: the connection is lost; the message says what may have happened.
+    """
+    try:
+        yield
+    except (ChannelError, MessageNacked, IrrecoverableConnectionError):
+        raise
+    except (AMQPError, KombuError, OSError) as error:
+        raise UnsureError(f"the broker's answer is lost ({_one_line(error)}): {doubt}") from error
+
+
 def _one_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    # What gives up waiting for an answer says nothing.
+    unsaid = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+    return next(iter(str(error).strip().splitlines()), unsaid)

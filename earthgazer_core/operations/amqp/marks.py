@@ -14,7 +14,7 @@ from celery import Celery
 
 from earthgazer_core.errors import ServiceUnavailableError
 from earthgazer_core.operations.amqp.broker import OWN_QUEUES
-from earthgazer_core.operations.amqp.link import linked
+from earthgazer_core.operations.amqp.link import doubted, linked
 from earthgazer_core.operations.amqp.publish import SurePublisher
 
 _KEPT, _LOCK = OWN_QUEUES
@@ -62,7 +62,8 @@ class BrokerMarks:
                     changed[queue] = after
                 text = json.dumps({name: b64encode(mark).decode() for name, mark in changed.items()})
                 publisher = SurePublisher(connection)
-                publisher.publish(text, _KEPT, content_type="application/json", delivery_mode=2)
+                with doubted(f"{queue} may have been marked so: look whether it is paused"):
+                    publisher.publish(text, _KEPT, content_type="application/json", delivery_mode=2)
                 publisher.close()
                 if tag is not None:
                     channel.basic_ack(tag, multiple=True)

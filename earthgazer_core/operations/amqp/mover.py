@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from earthgazer_core.errors import InvalidInputError
+from earthgazer_core.operations.amqp.link import doubted
 from earthgazer_core.operations.amqp.publish import SurePublisher
 from earthgazer_core.operations.amqp.walk import MOST, Held, Walk
 from earthgazer_core.operations.queues.stored import Stored
@@ -78,7 +79,8 @@ class AmqpMover:
             properties = dict(held.message.properties)
             if self._to_priority is not None:
                 properties["priority"] = self._to_priority
-            publisher.publish(held.message.body, self._to_queue, **properties)
-            walk.discard(held)
+            with doubted("one more may have been moved, or be in both places"):
+                publisher.publish(held.message.body, self._to_queue, **properties)
+                walk.discard(held)
             self.moved += 1
         publisher.close()

@@ -113,8 +113,8 @@ class AmqpQueueBroker(AmqpBroker):
         """
         raise RefusedError("RabbitMQ doesn't show the messages that workers hold; ask the workers for them")
 
-    def take(self, messages: Sequence[Stored]) -> tuple[bool, ...]:
-        """Take these messages away; return of each whether it was still there."""
+    def take(self, messages: Sequence[Stored]) -> Iterator[bool]:
+        """Take these messages away; yield of each whether it was still there."""
         taken: Counter[tuple[str, bytes]] = Counter()
         for queue in sorted({message.queue for message in messages}):
             wanted = Counter(message.raw for message in messages if message.queue == queue)
@@ -126,12 +126,10 @@ class AmqpQueueBroker(AmqpBroker):
                             walk.discard(held)
                             wanted[raw] -= 1
                             taken[queue, raw] += 1
-        found = []
         for message in messages:
             key = (message.queue, message.raw)
-            found.append(taken[key] > 0)
+            yield taken[key] > 0
             taken[key] -= 1
-        return tuple(found)
 
     def look(self, queue: str, first: int) -> tuple[tuple[Stored, ...], Mapping[int, Shown]]:
         """Return the next messages of a queue, and by priority what was there with them."""

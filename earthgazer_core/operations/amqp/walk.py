@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from amqp.exceptions import AMQPError
 from celery import Celery
+from kombu.exceptions import KombuError
 
 from earthgazer_core.errors import RefusedError
 from earthgazer_core.operations.amqp.envelope import raw_of
-from earthgazer_core.operations.amqp.link import linked
+from earthgazer_core.operations.amqp.link import doubted, linked
 from earthgazer_core.operations.queues.stored import Stored
 
 MOST = 20_000
@@ -44,6 +46,8 @@ class Walk:
         self._channel.auto_decode = False
         self._queue = queue
         self._position = 0
+        self.has_discarded = False
+        """Whether anything was taken away."""
 
     def next(self, most: int) -> list[Held]:
         """Return so many of the next messages, fewer at the end.
@@ -64,6 +68,7 @@ class Walk:
 
     def discard(self, held: Held) -> None:
         """Take a message away for good."""
+        self.has_discarded = True
         self._channel.basic_ack(held.message.delivery_info["delivery_tag"])
 
     def close(self) -> None:
@@ -79,11 +84,18 @@ def walking(app: Celery, queue: str) -> Iterator[Walk]:
         NotFoundError: there is no such queue.
         RefusedError: the broker refuses.
         ServiceUnavailableError: it is away.
+        UnsureError: it went away after something was taken away.
     """
     with linked(app) as connection:
         walk = Walk(connection, queue)
-        yield walk
-        walk.close()
+        try:
+            yield walk
+            walk.close()
+        except (AMQPError, KombuError, OSError):
+            if not walk.has_discarded:
+                raise
+            with doubted("messages that were taken away may be back"):
+                raise
 
 
 def quorum(queue: str) -> str:

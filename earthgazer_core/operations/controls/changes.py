@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from earthgazer_core.db.tables import OperatorActionRow
 from earthgazer_core.operations.workers import WorkerReport
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 ACTIONS = (
     "pool.grow", "pool.shrink", "worker.autoscale", "worker.add_consumer", "worker.cancel_consumer",
@@ -44,6 +43,11 @@ class Deed:
 
 def recorded_deeds(session: Session, since: datetime) -> tuple[Deed, ...]:
     """Return what the audit knows of, oldest first."""
+    # here and not at the top: whoever has no database doesn't wait for its tables
+    from sqlalchemy import select
+
+    from earthgazer_core.db.tables import OperatorActionRow
+
     row = OperatorActionRow
     rows = session.execute(
         select(row.action, row.target, row.detail, row.at)

@@ -19,6 +19,7 @@ from earthgazer_core.operations.doctor.remedy import Cure, Remedy
 from earthgazer_core.operations.doctor.see_broker import BrokerWatch
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.noted import noted
+from earthgazer_core.operations.queues.acting import acting
 from earthgazer_core.operations.queues.broker import QueueBroker
 from earthgazer_core.operations.queues.lever_broker import LeverBroker, lever_broker
 from earthgazer_core.operations.queues.pause import enforce, resume
@@ -123,6 +124,7 @@ class Hands:
             noted(self._access.database, "broker.configure", target, self._context),
             closing(QueueBroker(self._redis_app)) as broker,
             broker.opened() as layout,
+            acting(layout, f"{name} may be {value}: look again"),
         ):
             layout.client.config_set(name, value)
         return f"{name} is {value} until the server restarts: write it into its configuration"

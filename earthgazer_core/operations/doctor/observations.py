@@ -168,6 +168,38 @@ class LiveTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Idle:
+    """A task that the record says waits for a worker, or was rejected by one."""
+
+    task_id: str
+    """Celery's id."""
+    name: str
+    """Task name."""
+    state: str
+    """Its state."""
+    queue: str | None
+    """Queue that it was sent to, where known."""
+    exchange: str
+    """Exchange that it was sent to; empty for a queue by its name."""
+    content_type: str
+    """Of its message; empty where that was not recorded."""
+    since: datetime
+    """Time of its newest change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Tasks of one name that workers had no code for."""
+
+    name: str
+    """Task name."""
+    task_ids: tuple[str, ...]
+    """Celery's ids, the newest first; those nobody dismissed or retried."""
+    workers: tuple[str, ...]
+    """Who threw them away."""
+
+
+@dataclass(frozen=True, slots=True)
 class Chord:
     """A chord whose body hasn't been sent."""
 
@@ -233,6 +265,10 @@ class DatabaseSeen:
     """Chords whose body hasn't been sent."""
     late: tuple[Late, ...] = ()
     """Periodic tasks that are due and were not sent, the longest due first."""
+    idle: tuple[Idle, ...] = ()
+    """Tasks that wait for a worker, or were rejected by one; the longest first."""
+    unknown: tuple[Unknown, ...] = ()
+    """Tasks that workers had no code for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from earthgazer_core.operations.doctor.observations import (
     WorkerSeen,
 )
 from earthgazer_core.operations.listeners import count_listeners, topic
+from earthgazer_core.operations.noted import begun
 from earthgazer_core.operations.queues.lever_broker import LeverBroker, lever_broker
 from earthgazer_core.operations.queues.marks import pauses
 from earthgazer_core.operations.queues.message import read_message
@@ -118,6 +119,7 @@ class BrokerWatch:
         """Delete those of these lists of answers that nobody has fetched from since this watch began."""
         with _translated():
             orphans = {one.key for one in self._orphans()} & set(keys)
+        with begun("some of these lists may be gone: look again"), _translated():
             client: Any = self._client
             for key in orphans:
                 client.delete(key)

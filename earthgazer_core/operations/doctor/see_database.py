@@ -19,7 +19,15 @@ from earthgazer_core.db.tables import (
     WorkflowRunRow,
     WorkflowStepRow,
 )
-from earthgazer_core.operations.doctor.observations import Beat, Chord, DatabaseSeen, Late, LiveTask
+from earthgazer_core.operations.doctor.observations import (
+    Beat,
+    Chord,
+    DatabaseSeen,
+    Idle,
+    Late,
+    LiveTask,
+    Unknown,
+)
 from earthgazer_core.operations.schedule import LATE_AFTER_S
 
 _STATEMENT_S = 5
@@ -27,6 +35,9 @@ _MOST = 1_000
 _RUNS = 200
 _BEAT_SPAN = timedelta(hours=2)
 _HELD_STATES = ("RECEIVED", "STARTED", "PROGRESS")
+_IDLE_STATES = ("PENDING", "RETRY", "REJECTED")
+_NO_CODE = "NotRegistered"
+"""How the recorder calls the failure of a task that a worker had no code for."""
 _OVER = ("SUCCESS", "IGNORED", "FAILURE", "REVOKED")
 
 
@@ -56,6 +67,8 @@ def see_database(database: Database) -> DatabaseSeen:
             live=tuple(_live(session)),
             chords=tuple(_chords(session)),
             late=tuple(_late(session)),
+            idle=tuple(_idle(session)),
+            unknown=tuple(_unknown(session)),
         )  # fmt: skip
 
 
@@ -99,6 +112,42 @@ def _live(session: Session) -> Iterator[LiveTask]:
         select(row).where(row.state.in_(_HELD_STATES), row.worker.is_not(None)).limit(_MOST)
     ):
         yield LiveTask(found.task_id, found.name, found.state, found.worker or "", found.updated_at)
+
+
+def _idle(session: Session) -> Iterator[Idle]:
+    row, message, run = TaskExecutionRow, TaskMessageRow, WorkflowRunRow
+    query = (
+        select(row, message.content_type)
+        .outerjoin(message, message.task_id == row.task_id)
+        .outerjoin(run, run.run_id == row.run_id)
+        .where(
+            row.state.in_(_IDLE_STATES),
+            row.dismissed_at.is_(None),
+            # The messages of a cancelled run are meant to be gone.
+            run.cancelled_at.is_(None),
+        )
+        .order_by(row.updated_at)
+        .limit(_MOST)
+    )
+    for found, content_type in session.execute(query):
+        yield Idle(
+            found.task_id, found.name, found.state, found.queue or found.routing_key, found.exchange or "",
+            content_type or "", found.updated_at,
+        )  # fmt: skip
+
+
+def _unknown(session: Session) -> Iterator[Unknown]:
+    row = TaskExecutionRow
+    rows = session.execute(
+        select(row.name, row.task_id, row.worker)
+        .where(row.state == "FAILURE", row.error_type == _NO_CODE, row.dismissed_at.is_(None))
+        .order_by(row.finished_at.desc())
+        .limit(_MOST)
+    ).all()
+    for name in dict.fromkeys(found.name for found in rows):
+        alike = [found for found in rows if found.name == name]
+        workers = sorted({found.worker for found in alike if found.worker})
+        yield Unknown(name, tuple(found.task_id for found in alike), tuple(workers))
 
 
 def _chords(session: Session) -> Iterator[Chord]:

@@ -11,6 +11,8 @@ class Thresholds:
 
     unacked_share: float = 0.8
     """Share of the visibility timeout that an unacknowledged message may reach."""
+    nowhere_s: float = 120.0
+    """Time in which a message comes from a publisher's record to a queue, or from a worker back to it."""
     long_task_s: float = 60.0
     """Run time from which a task keeps others waiting."""
     memory_share: float = 0.8

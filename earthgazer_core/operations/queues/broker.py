@@ -9,6 +9,7 @@ from celery import Celery
 
 from earthgazer_core.errors import InvalidInputError, NotFoundError
 from earthgazer_core.operations.broker import Message, RedisBroker
+from earthgazer_core.operations.queues.acting import acting
 from earthgazer_core.operations.queues.layout import Layout
 from earthgazer_core.operations.queues.redis_mover import RedisMover
 from earthgazer_core.operations.queues.redis_sweeper import RedisSweeper, looked_at
@@ -24,6 +25,7 @@ _MOST_AT_ONCE = 4_000
 MARKS = "earthgazer.paused"
 """Hash of queue → mark, under the transport's own key prefix."""
 _PRIORITIES = range(10)
+_MARKED = "{} may have been marked so: look whether it is paused; doing it again is safe"
 
 _SWAP = """
 if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
@@ -137,14 +139,14 @@ class QueueBroker(RedisBroker):
         """Yield the messages that workers hold."""
         return self.messages(())
 
-    def take(self, messages: Sequence[Stored]) -> tuple[bool, ...]:
-        """Take these messages away; return of each whether it was still there."""
+    def take(self, messages: Sequence[Stored]) -> Iterator[bool]:
+        """Take these messages away one by one; yield of each whether it was still there."""
         with self.opened() as layout:
-            # One command is atomic by itself; it looks from the end that workers take from.
-            return tuple(
-                bool(layout.client.lrem(layout.list_key(one.queue, one.priority), -1, one.raw))
-                for one in messages
-            )
+            for one in messages:
+                with acting(layout, "the next message may be gone too"):
+                    # One command is atomic by itself; it looks from the end that workers take from.
+                    found = layout.client.lrem(layout.list_key(one.queue, one.priority), -1, one.raw)
+                yield bool(found)
 
     def look(self, queue: str, first: int) -> tuple[tuple[Stored, ...], Mapping[int, Shown]]:
         """Return the next messages of a queue, and by priority step what was there with them."""
@@ -185,5 +187,7 @@ class QueueBroker(RedisBroker):
     def swap_mark(self, queue: str, before: bytes, after: bytes) -> bool:
         """Put a mark in the place of another (empty for none); return False where that isn't there."""
         with self.opened() as layout:
-            script = layout.client.register_script(_SWAP)
-            return bool(script(keys=[layout.key(MARKS)], args=[queue, before, after]))
+            # Without ``EVALSHA``, which would first ask whether the script is known.
+            with acting(layout, _MARKED.format(queue)):
+                swapped = layout.client.eval(_SWAP, 1, layout.key(MARKS), queue, before, after)
+            return bool(swapped)

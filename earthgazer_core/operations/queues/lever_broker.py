@@ -36,12 +36,19 @@ class Mover(Protocol):
         """
 
     def carry_chosen(self, messages: Sequence[Stored]) -> None:
-        """Carry these, each where it still is."""
+        """Carry these, each where it still is.
+
+        Raises:
+            UnsureError: an answer is lost; some more than were counted may have been moved.
+        """
 
     def carry_all(self, from_priority: int | None, on_page: Callable[[int], None]) -> None:
         """Carry all that wait now, of one priority if it is named.
 
         ``on_page`` is told after each page how many there were at the start.
+
+        Raises:
+            UnsureError: as with :meth:`carry_chosen`.
         """
 
 
@@ -90,8 +97,12 @@ class LeverBroker(Broker, Protocol):
             RefusedError: the broker doesn't show them.
         """
 
-    def take(self, messages: Sequence[Stored]) -> tuple[bool, ...]:
-        """Take these messages away; return of each whether it was still there."""
+    def take(self, messages: Sequence[Stored]) -> Iterator[bool]:
+        """Take these messages away; yield of each whether it was still there, as soon as that is known.
+
+        Raises:
+            UnsureError: an answer is lost; the next message may be gone too.
+        """
 
     def look(self, queue: str, first: int) -> tuple[tuple[Stored, ...], Mapping[int, Shown]]:
         """Return the next messages of a queue, and by priority what was there with them."""
@@ -102,6 +113,9 @@ class LeverBroker(Broker, Protocol):
         """Take away what was shown, by priority; tell of each page once it is gone.
 
         Returns the number of messages that are left because workers gave them back: nobody knows when.
+
+        Raises:
+            UnsureError: an answer is lost; a page more than was told of may be gone.
         """
 
     def mover(self, queue: str, to_queue: str, to_priority: int | None, also: Sequence[str]) -> Mover:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from earthgazer_core.db.session import Database
-from earthgazer_core.errors import InvalidInputError, NotFoundError
+from earthgazer_core.errors import InvalidInputError, NotFoundError, ServiceUnavailableError, UnsureError
 from earthgazer_core.operations.noted import Note, noted
 from earthgazer_core.operations.queues.lever_broker import LeverBroker, Mover
 from earthgazer_core.operations.queues.message import WaitingMessage
@@ -75,6 +76,7 @@ def move(
         NotFoundError: there is no such target, or none of the messages was there any more.
         RefusedError: the broker refuses.
         ServiceUnavailableError: the broker is away; what was moved stays moved, the rest where it was.
+        UnsureError: its answer is lost; each message is where it was or where it was to go.
     """
     queues = {message.queue for message in messages}
     if len(queues) != 1:
@@ -87,10 +89,8 @@ def move(
     }
     with noted(database, "queue.move", target, context) as note:
         mover.check()
-        try:
+        with _carrying(mover, note, queue, to_queue or queue):
             mover.carry_chosen([message.stored for message in messages])
-        finally:
-            _tell(mover, note)
         if not mover.moved and mover.gone:
             raise NotFoundError(f"{mover.gone} messages are no longer in {queue}: taken by workers")
     return _result(mover, queue, to_queue, to_priority)
@@ -128,6 +128,7 @@ def move_all(
         NotFoundError: there is no such queue or target.
         RefusedError: the broker refuses.
         ServiceUnavailableError: the broker is away; calling it again moves the rest.
+        UnsureError: its answer is lost; likewise.
     """
     mover = broker.mover(queue, to_queue or queue, to_priority, also)
 
@@ -139,10 +140,8 @@ def move_all(
     with noted(database, "queue.move", target, context) as note:
         broker.require(queue, also)
         mover.check()
-        try:
+        with _carrying(mover, note, queue, to_queue or queue):
             mover.carry_all(from_priority, on_page)
-        finally:
-            _tell(mover, note)
     return _result(mover, queue, to_queue, to_priority)
 
 
@@ -150,8 +149,22 @@ def _target(queue: str, to_queue: str | None, to_priority: int | None) -> dict[s
     return {"queue": queue, "to_queue": to_queue or queue, "to_priority": to_priority}
 
 
-def _tell(mover: Mover, note: Note) -> None:
-    note.detail |= {"moved": mover.moved, "gone": mover.gone, "unreadable": mover.unreadable}
+@contextmanager
+def _carrying(mover: Mover, note: Note, queue: str, to_queue: str) -> Iterator[None]:
+    """Say how far it has come, however it ends."""
+    try:
+        yield
+    except UnsureError as error:
+        raise UnsureError(
+            f"{mover.moved} moved; {error}. Look into {queue} and {to_queue}: moving again takes only what"
+            f" is still in {queue}"
+        ) from error
+    except ServiceUnavailableError as error:
+        if not mover.moved:
+            raise
+        raise ServiceUnavailableError(f"{mover.moved} moved before: {error}") from error
+    finally:
+        note.detail |= {"moved": mover.moved, "gone": mover.gone, "unreadable": mover.unreadable}
 
 
 def _result(mover: Mover, queue: str, to_queue: str | None, to_priority: int | None) -> Moved:

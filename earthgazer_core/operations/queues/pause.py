@@ -10,7 +10,7 @@ from typing import Any
 from earthgazer_core.db.session import Database
 from earthgazer_core.errors import NotFoundError
 from earthgazer_core.operations.mailbox import Answer, Answers, Mailbox
-from earthgazer_core.operations.noted import DONE, FAILED, noted
+from earthgazer_core.operations.noted import DONE, FAILED, begun, noted
 from earthgazer_core.operations.queues.lever_broker import LeverBroker
 from earthgazer_core.operations.queues.marks import (
     Consumer,
@@ -108,6 +108,7 @@ def pause(
         NotFoundError: there is no such queue, and no worker consumes it.
         RefusedError: the broker refuses.
         ServiceUnavailableError: the broker is away.
+        UnsureError: it went away in the middle; doing it again does the rest.
     """
     with noted(database, "queue.pause", {"queue": queue}, context) as note:
         told = mailbox.ask("active_queues", expected=expected, timeout_s=timeout_s)
@@ -116,7 +117,8 @@ def pause(
         is_new = pause_of(broker, queue) is None
         # Marked first: should this process end now, others see that somebody was about to pause it.
         marked = mark(broker, queue, consumers)
-        result = _stop(broker, mailbox, marked, is_new, consumers, told.silent, timeout_s, on_answer)
+        with begun(f"{queue} is marked as paused, and its workers may not all have stopped: pause it again"):
+            result = _stop(broker, mailbox, marked, is_new, consumers, told.silent, timeout_s, on_answer)
         note.detail = {"stopped": list(result.stopped), "consuming": list(result.consuming)}
     return result
 
@@ -182,6 +184,7 @@ def resume(
     Raises:
         NotFoundError: the queue isn't paused.
         ServiceUnavailableError: the broker is away.
+        UnsureError: it went away in the middle; doing it again does the rest.
     """
     with noted(database, "queue.resume", {"queue": queue}, context) as note:
         kept = pause_of(broker, queue)
@@ -189,31 +192,36 @@ def resume(
             raise NotFoundError(f"queue {queue} is not paused: to have a worker consume it, add a consumer")
         # Said first: whoever enforces pauses meanwhile must not stop those that go on.
         mark_ending(broker, queue)
-        known = set(expected)
-        targets = [one for one in kept.consumers if not known or one.worker in known]
-        said: list[Answer] = []
-        for shape in dict.fromkeys((one.exchange, one.exchange_type, one.routing_key) for one in targets):
-            alike = [
-                one.worker for one in targets if (one.exchange, one.exchange_type, one.routing_key) == shape
-            ]
-            exchange, exchange_type, routing_key = shape
-            arguments = {
-                "queue": queue,
-                "exchange": exchange,
-                "exchange_type": exchange_type,
-                "routing_key": routing_key,
-            }
-            said += mailbox.ask(
-                "add_consumer", arguments, destination=alike, timeout_s=timeout_s, on_answer=on_answer
-            ).answers
-        names = [one.worker for one in targets]
-        silent = tuple(name for name in names if name not in {answer.worker for answer in said})
-        ready = [answer.worker for answer in said if answer.is_ok]
-        consuming = _until(mailbox, queue, ready, timeout_s, wanted=True)
-        waiting = tuple(
-            name for name in names if name not in consuming and not (forget_silent and name in silent)
-        )
-        unmark(broker, queue, frozenset(waiting))
+        with begun(
+            f"{queue} is about to be resumed, and not all of its workers may consume it: resume it again"
+        ):
+            known = set(expected)
+            targets = [one for one in kept.consumers if not known or one.worker in known]
+            said: list[Answer] = []
+            for shape in dict.fromkeys((one.exchange, one.exchange_type, one.routing_key) for one in targets):
+                alike = [
+                    one.worker
+                    for one in targets
+                    if (one.exchange, one.exchange_type, one.routing_key) == shape
+                ]
+                exchange, exchange_type, routing_key = shape
+                arguments = {
+                    "queue": queue,
+                    "exchange": exchange,
+                    "exchange_type": exchange_type,
+                    "routing_key": routing_key,
+                }
+                said += mailbox.ask(
+                    "add_consumer", arguments, destination=alike, timeout_s=timeout_s, on_answer=on_answer
+                ).answers
+            names = [one.worker for one in targets]
+            silent = tuple(name for name in names if name not in {answer.worker for answer in said})
+            ready = [answer.worker for answer in said if answer.is_ok]
+            consuming = _until(mailbox, queue, ready, timeout_s, wanted=True)
+            waiting = tuple(
+                name for name in names if name not in consuming and not (forget_silent and name in silent)
+            )
+            unmark(broker, queue, frozenset(waiting))
         note.outcome = FAILED if waiting else DONE
         note.detail = {"consuming": list(consuming), "waiting": list(waiting)}
     return Resumed(queue, Answers(tuple(said), silent), consuming, waiting)

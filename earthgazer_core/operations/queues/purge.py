@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from earthgazer_core.db.session import Database
-from earthgazer_core.operations.noted import noted
+from earthgazer_core.errors import ServiceUnavailableError, UnsureError
+from earthgazer_core.operations.noted import begun, noted
 from earthgazer_core.operations.queues.lever_broker import LeverBroker
 from earthgazer_core.operations.queues.message import WaitingMessage, headers_of, read_message
 from earthgazer_core.operations.queues.record import note_removed
 from earthgazer_core.operations.queues.stored import Shown
+
+logger = logging.getLogger(__name__)
 
 _MOST_NAMED = 100
 
@@ -50,8 +54,8 @@ class Purged:
     """Messages taken away; all of them were there when the queue was looked at."""
     gone: int
     """Messages counted then that workers or others had taken before."""
-    left: int
-    """Messages still there: they came, or were given back, after the preview."""
+    left: int | None
+    """Messages still there: they came, or were given back, after the preview. None where nobody tells."""
     unacked: int | None
     """Messages that workers hold, untouched; None where nobody tells."""
     given_back: int = 0
@@ -65,6 +69,8 @@ class Purged:
             words += f", {self.gone} had gone before"
         if self.given_back:
             words += f", {self.given_back} that workers gave back are left"
+        if self.left is None:
+            return f"{words}; the broker went away before it told what is left"
         came = self.left - self.given_back
         return f"{words}, {came} came since and are left" if came > 0 else words
 
@@ -105,7 +111,8 @@ def purge(
 
     Raises:
         RefusedError: the broker refuses.
-        ServiceUnavailableError: the broker is away, or the database after a page was taken away.
+        ServiceUnavailableError: the broker is away; what was purged before stays so.
+        UnsureError: the broker's answer is lost, or the database is away after a page was taken away.
     """
     queue, named = preview.queue, [message.task_id for message in preview.first[:_MOST_NAMED]]
     detail: dict[str, Any] = {"shown": preview.total, "purged": 0, "first": named}
@@ -114,17 +121,39 @@ def purge(
 
         def on_page(raws: Sequence[bytes]) -> None:
             detail["purged"] += len(raws)
-            note_removed(database, [headers_of(raw) for raw in raws], "purged")
+            with begun("the record doesn't know of the last of them"):
+                note_removed(database, [headers_of(raw) for raw in raws], "purged")
             if on_progress is not None:
                 on_progress(detail["purged"], preview.total)
 
-        given_back = broker.sweep(queue, preview.shown, on_page)
-        left = broker.depth(queue)
+        try:
+            given_back = broker.sweep(queue, preview.shown, on_page)
+        except ServiceUnavailableError as error:
+            raise type(error)(_interrupted(error, queue, detail["purged"])) from error
+        left, unacked = _what_is_left(broker, queue)
         purged = detail["purged"]
         gone = max(0, preview.total - purged - given_back)
-        result = Purged(queue, purged, gone, left, _unacked(broker, queue), given_back)
+        result = Purged(queue, purged, gone, left, unacked, given_back)
         detail |= {"gone": result.gone, "left": result.left}
     return result
+
+
+def _what_is_left(broker: LeverBroker, queue: str) -> tuple[int | None, int | None]:
+    try:
+        return broker.depth(queue), _unacked(broker, queue)
+    except ServiceUnavailableError as error:
+        # What was wanted is done: a question after it is no reason to call that a failure.
+        logger.warning("what is left in %s is not known: %s", queue, error)
+        return None, None
+
+
+def _interrupted(error: ServiceUnavailableError, queue: str, purged: int) -> str:
+    if not isinstance(error, UnsureError):
+        return f"{purged} purged before: {error}" if purged else str(error)
+    return (
+        f"{purged} purged; {error}. Look into {queue} and purge what is left; a task that is gone from there"
+        " and awaited by the record is published again by the reconciler"
+    )
 
 
 def _unacked(broker: LeverBroker, queue: str) -> int | None:

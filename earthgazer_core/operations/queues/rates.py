@@ -6,14 +6,13 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-from sqlalchemy import func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from typing import TYPE_CHECKING, Any
 
 from earthgazer_core.db.session import now
-from earthgazer_core.db.tables import TaskExecutionRow
 from earthgazer_core.operations.broker import BrokerSnapshot
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import InstrumentedAttribute, Session
 
 _HISTORY_S = 3_600.0
 _SAMPLE_S = 10.0
@@ -39,6 +38,9 @@ class QueueRate:
 
 def queue_rates(session: Session, span: timedelta = timedelta(minutes=5)) -> tuple[QueueRate, ...]:
     """Return the rates of all queues that the flight recorder saw messages of, by name."""
+    # here and not at the top: whoever has no database doesn't wait for its tables
+    from earthgazer_core.db.tables import TaskExecutionRow
+
     since = now(session) - span
     sent = _counts(session, TaskExecutionRow.sent_at, since)
     ended = _counts(session, TaskExecutionRow.finished_at, since)
@@ -98,6 +100,10 @@ class DepthHistory:
 
 
 def _counts(session: Session, column: InstrumentedAttribute[Any], since: datetime) -> dict[str, int]:
+    from sqlalchemy import func, select
+
+    from earthgazer_core.db.tables import TaskExecutionRow
+
     queue = TaskExecutionRow.queue
     # The index is on the newest change, which is what was asked for or later: by the clocks of several hosts.
     is_recent = TaskExecutionRow.updated_at > since - _CLOCKS_APART

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from earthgazer_core.errors import InvalidInputError
+from earthgazer_core.operations.queues.acting import acting, counted
 from earthgazer_core.operations.queues.layout import Layout
 from earthgazer_core.operations.queues.stored import Stored
 
@@ -49,7 +50,7 @@ class RedisMover:
         self._to_queue = to_queue
         self._to_priority = to_priority
         self._also = also
-        self._script: Any = None
+        self._digest = ""
         self.moved = self.gone = self.unreadable = 0
 
     def check(self) -> None:
@@ -99,9 +100,11 @@ class RedisMover:
         words = [word for raw, renewed in pairs if renewed is not None for word in (raw, renewed)]
         unreadable = len(pairs) - len(words) // 2
         if words:
-            self._script = self._script or layout.client.register_script(_MOVE)
             keys = [layout.list_key(self._queue, step), self._target_key(layout, step)]
-            found = sum(self._script(keys=keys, args=words))
+            if not self._digest:
+                self._digest = layout.client.script_load(_MOVE)
+            with acting(layout, f"{counted(len(words) // 2)} more may have been moved, each is in one place"):
+                found = sum(layout.client.evalsha(self._digest, len(keys), *keys, *words))
             self.moved += found
             self.gone += len(words) // 2 - found
         self.unreadable += unreadable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from earthgazer_core.operations.queues.acting import acting, counted
 from earthgazer_core.operations.queues.layout import Layout
 from earthgazer_core.operations.queues.stored import Digests, Shown, digest_of, was_given_back
 
@@ -88,8 +89,9 @@ class RedisSweeper:
     """
 
     def __init__(self, layout: Layout, key: str, shown: Shown) -> None:
+        self._layout = layout
         self._client = layout.client
-        self._script = layout.client.register_script(_TAKE)
+        self._digest = layout.client.script_load(_TAKE)
         self._key = key
         self._shown = shown
         self._hint = 0
@@ -135,9 +137,10 @@ class RedisSweeper:
         """Take away those that were shown, looking so deep; None where no more of those is there."""
         edges = self._shown.newest
         while True:
-            edge, *taken = self._script(
-                keys=[self._key], args=[depth, self._hint, _REACH, len(edges), *edges, *victims]
-            )
+            with acting(self._layout, f"{counted(len(victims))} more may be gone"):
+                edge, *taken = self._client.evalsha(
+                    self._digest, 1, self._key, depth, self._hint, _REACH, len(edges), *edges, *victims
+                )
             if edge >= 0:
                 self._hint = max(0, edge - _REACH // 4)
                 return [digest.decode() for digest in taken]
