@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import platformdirs
 from pydantic import (
@@ -16,10 +16,12 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import URL, make_url
 
 from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.tls import verified
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 
 class _Group(BaseModel):
@@ -55,6 +57,9 @@ class DatabaseSettings(_Group):
 
     def sqlalchemy_url(self) -> URL:
         """Return the URL, password included: never print it."""
+        # here, because a console without a database should not wait for it
+        from sqlalchemy.engine import URL, make_url
+
         if self.url is not None:
             url = make_url(self.url.get_secret_value())
             return (

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, create_engine, func, select
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.orm import Session, sessionmaker
-
-from earthgazer_core.db import standing
 from earthgazer_core.errors import InvalidInputError, RefusedError, ServiceUnavailableError
 from earthgazer_core.settings import DatabaseSettings
+
+# Much is imported for the sake of `Database` by what may never ask one: SQLAlchemy takes 0.3 s.
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.orm import Session, sessionmaker
 
 _OUT_OF_TIME = "57014"
 """Postgres' code for a statement that was ended because it took too long."""
@@ -29,6 +32,8 @@ def make_engine(settings: DatabaseSettings, *, pool_size: int = 2) -> Engine:
             "no database: set EARTHGAZER__DATABASE__URL or EARTHGAZER__DATABASE__HOST,"
             " or start the embedded stack with `earthgazer stack up`"
         )
+    from sqlalchemy import create_engine
+
     return create_engine(
         settings.sqlalchemy_url(),
         echo=settings.echo_sql,
@@ -45,6 +50,8 @@ _OTHER_SCHEMA = ("42P01", "42703", "3F000")
 
 def is_unavailable(error: DBAPIError) -> bool:
     """Whether the error means that the server is away, not that the statement is wrong."""
+    from sqlalchemy.exc import InterfaceError, OperationalError
+
     if not isinstance(error, OperationalError | InterfaceError) and not error.connection_invalidated:
         return False
     if is_out_of_time(error):
@@ -65,15 +72,28 @@ def now(session: Session) -> datetime:
 
     What is on the record is stamped by it: the clocks of workers and consoles may be minutes off.
     """
+    from sqlalchemy import func, select
+
     return session.scalars(select(func.now())).one()
 
 
 class Database:
     """Hands out sessions; turns an absent server into one transient error."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self._sessions = sessionmaker(engine, expire_on_commit=False)
+    def __init__(self, engine: Engine | Callable[[], Engine]) -> None:
+        """Take an engine, or what makes one when it is first needed."""
+        self._engine = engine
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine; nothing may be connected yet."""
+        return self._engine() if callable(self._engine) else self._engine
+
+    @cached_property
+    def _sessions(self) -> sessionmaker[Session]:
+        from sqlalchemy.orm import sessionmaker
+
+        return sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -85,6 +105,8 @@ class Database:
             RefusedError: a statement took longer than it may.
             ConflictError: the tables are of a newer version, and lack what this one needs.
         """
+        from sqlalchemy.exc import DBAPIError, OperationalError
+
         try:
             with self._sessions.begin() as session:
                 yield session
@@ -105,9 +127,12 @@ class Database:
             raise
 
     def _check_schema(self) -> None:
+        from earthgazer_core.db import standing
+
         with self.engine.connect() as connection:
             standing.check(connection)
 
     def dispose(self) -> None:
         """Close all connections."""
-        self.engine.dispose()
+        if "engine" in vars(self):
+            self.engine.dispose()

@@ -38,3 +38,7 @@ def test_no_view_loads_broker_database_or_science() -> None:
 
 def test_the_first_frame_needs_neither_the_live_fleet_nor_plotext() -> None:
     assert loaded("import earthgazer_tui.__main__, earthgazer_tui.app").isdisjoint({*HEAVY, "plotext"})
+
+
+def test_a_look_at_a_broker_alone_waits_for_no_database_library() -> None:
+    assert loaded("import earthgazer_tui.fleet.live.fleet").isdisjoint({"sqlalchemy", "alembic", "numpy"})

@@ -16,6 +16,8 @@ from earthgazer_tui.fleet.models import Snapshot
 _TICK_S = 1.0
 _LIVELY_S = 4.0
 _LIVELY_HZ = 5.0
+_AWAITED_HZ = 30.0
+"""Until the first worker is shown, which everybody waits for."""
 
 logger = logging.getLogger(__name__)
 
@@ -87,12 +89,17 @@ class Feed:
                 async with self._changed:
                     self._newest = snapshot
                     self._changed.notify_all()
-            # Right after the start every answer is news.
-            is_lively = time.monotonic() - began < _LIVELY_S
-            await asyncio.sleep(min(self._pause_s, 1.0 / _LIVELY_HZ) if is_lively else self._pause_s)
+            await asyncio.sleep(self._pause_after(time.monotonic() - began))
             with suppress(TimeoutError):
                 async with asyncio.timeout(_TICK_S):
                     await self._dirty.wait()
+
+    def _pause_after(self, age_s: float) -> float:
+        """Return for how long to build nothing, so long after the start: then every answer is news."""
+        if age_s >= _LIVELY_S:
+            return self._pause_s
+        is_awaited = self._newest is None or not self._newest.workers
+        return min(self._pause_s, 1.0 / (_AWAITED_HZ if is_awaited else _LIVELY_HZ))
 
     def _changed_snapshot(self) -> Snapshot | None:
         snapshot = self._builder.build()

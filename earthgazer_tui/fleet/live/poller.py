@@ -8,19 +8,16 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from sqlalchemy.orm import Session
-
-from earthgazer_core.db import standing
 from earthgazer_core.operations.broker import BrokerSnapshot, is_key
 from earthgazer_core.operations.brokers import Broker
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.queues.rates import queue_rates
 from earthgazer_core.operations.workers import WorkerReport, enable_events, survey
 from earthgazer_tui.fleet.errors import FleetError
-from earthgazer_tui.fleet.live.badges import count, recorded_states
+from earthgazer_tui.fleet.live import later
 from earthgazer_tui.fleet.live.events_state import EventsState
-from earthgazer_tui.fleet.live.locations import list_freshness
 from earthgazer_tui.fleet.live.names import Names
 from earthgazer_tui.fleet.live.observations import Observations, ReportSeen, ServiceWatch
 from earthgazer_tui.fleet.live.pause_watch import PauseWatch
@@ -29,6 +26,9 @@ from earthgazer_tui.fleet.live.runner import Runner
 from earthgazer_tui.fleet.live.services import Services
 from earthgazer_tui.fleet.live.worker_watch import WorkerWatch
 from earthgazer_tui.fleet.models import Alert, Badges
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 QUEUES_EVERY_S = 0.5
 NAMES_EVERY_S = 5.0
@@ -43,6 +43,10 @@ SCHEMA_EVERY_S = 30.0
 SURVEY_TIMEOUT_S = 1.0
 _BACKOFF_S = (0.5, 5.0)
 _CALL_S = 12.0
+_BROKER_FIRST_S = 0.6
+"""Longest time that the database's part of the first look waits for the broker's."""
+_PAINTED_S = 0.15
+"""Time for what was heard to be painted."""
 _WAITING_GRACE_S = 5.0
 _MOST_SETTLED = 500
 """Tasks in doubt that the record is asked for at a time."""
@@ -85,6 +89,8 @@ class Poller:
         self._next: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._hurry = asyncio.Event()
+        self._has_heard = asyncio.Event()
+        self._is_first_look = True
         self._workers = WorkerWatch(seen, self._box)
         self._pauses = PauseWatch(services, names, seen, self._box, is_read_only=is_read_only)
 
@@ -97,6 +103,8 @@ class Poller:
             loops.append(self._repeat(PAUSES_EVERY_S, self._look_at_pauses, None))
         if self._services.database is not None:
             loops.append(self._repeat(DATABASE_EVERY_S, self._ask_database, self._seen.database))
+        else:
+            loops.append(self._load_later())
         if self._services.embedded is not None:
             loops.append(self._repeat(STACK_EVERY_S, self._ask_stack, None))
         self._tasks = [asyncio.create_task(loop) for loop in loops]
@@ -149,6 +157,9 @@ class Poller:
 
     def _note_broker(self, watch: ServiceWatch, *, is_up: bool) -> None:
         if watch is self._seen.broker:
+            if not is_up:
+                # Workers connect anew too, and have forgotten that they were asked for events.
+                self._asked.clear()
             self._seen.note_broker(time.monotonic(), is_up=is_up)
 
     def _is_due(self, what: str, every_s: float) -> bool:
@@ -157,6 +168,19 @@ class Poller:
             return False
         self._next[what] = now + every_s
         return True
+
+    async def _broker_comes_first(self) -> None:
+        """Wait until a worker was heard of, or not for long: what else is imported would hold that up."""
+        if self._services.can_be_watched:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_BROKER_FIRST_S):
+                    await self._has_heard.wait()
+            await asyncio.sleep(_PAINTED_S)
+
+    async def _load_later(self) -> None:
+        """Import what the verbs need, before anybody asks for it."""
+        await self._broker_comes_first()
+        await self._runner.run(_CALL_S, later.load)
 
     # ── the broker ────────────────────────────────────────────────────────
     async def _look_at_queues(self) -> None:
@@ -197,6 +221,7 @@ class Poller:
         await self._runner.run(_CALL_S, self._survey, known, heard)
         await self._runner.run(_CALL_S, self._workers.ask_settings)
         self._seen.is_surveyed = True
+        self._has_heard.set()
         if not self._is_read_only:
             await self._ask_for_events()
 
@@ -232,6 +257,7 @@ class Poller:
                 self._state.settle(task.task_id, "STARTED", started, hostname)
         self._seen.reports = {**self._seen.reports, hostname: ReportSeen(report, now)}
         self._on_change()
+        self._has_heard.set()
 
     async def _ask_for_events(self) -> None:
         with self._state.lock:
@@ -249,6 +275,13 @@ class Poller:
 
     # ── database and stack ────────────────────────────────────────────────
     async def _ask_database(self) -> None:
+        if self._is_first_look:
+            await self._load_later()
+            self._is_first_look = False
+        # Not at the top: they come with all that queries are made of, and the broker doesn't wait for that.
+        from earthgazer_tui.fleet.live.badges import count, recorded_states
+        from earthgazer_tui.fleet.live.locations import list_freshness
+
         with self._state.lock:
             running = [task_id for worker in self._state.workers.values() for task_id in worker.running]
             unseen = self._state.unseen(_MOST_SETTLED)
@@ -311,4 +344,6 @@ class Poller:
 
 
 def _schema_note(session: Session) -> str:
+    from earthgazer_core.db import standing
+
     return standing.note(standing.revision_of(session.connection()))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import text
-from sqlalchemy.orm import Session
-
-from earthgazer_core.db.patience import patience
 from earthgazer_core.db.session import Database
 from earthgazer_tui.fleet.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,6 +46,11 @@ class Reader:
         """
         if self.database is None:
             raise UnavailableError("no database is configured: history and imagery are not known")
+        # here, so that a look at the broker alone needs none of it
+        from sqlalchemy import text
+
+        from earthgazer_core.db.patience import patience
+
         with patience(self._patience_s), self.database.session() as session:
             session.execute(text("SET TRANSACTION READ ONLY"))
             session.execute(text(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_S * 1000:.0f}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -11,11 +12,10 @@ from typing import ParamSpec, TypeVar
 import hiredis
 import kombu.exceptions
 import redis.exceptions
-import sqlalchemy.exc
 
 from earthgazer_core import errors as core
 from earthgazer_core.db.session import is_unavailable
-from earthgazer_tui.fleet.errors import FleetError, NotFoundError, RefusedError, UnavailableError
+from earthgazer_tui.fleet.errors import FleetError, NotFoundError, RefusedError, UnavailableError, UnsureError
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.thread_pool import ThreadPool
 
@@ -30,11 +30,27 @@ _MESSAGE_LIMIT = 400
 logger = logging.getLogger(__name__)
 
 
+class _OutOfTimeError(UnavailableError):
+    """Nobody waits for a call any more."""
+
+
 class Runner:
     """A bounded pool of threads; every call ends within its time limit as far as its caller can see."""
 
     def __init__(self, threads: int = 8, *, name: str = "fleet") -> None:
         self._pool = ThreadPool(threads, name)
+
+    async def act(self, timeout_s: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run something that changes the fleet: one that is out of time may be done nevertheless.
+
+        Raises:
+            UnsureError: nobody waits for it any more, and it goes on.
+            FleetError: likewise as :meth:`run` says.
+        """
+        try:
+            return await self.run(timeout_s, function, *args, **kwargs)
+        except _OutOfTimeError as error:
+            raise UnsureError(f"{error}: it goes on, and may be done; look before it is done again") from None
 
     async def run(self, timeout_s: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what ``function`` returns, run in a thread.
@@ -51,7 +67,7 @@ class Runner:
                 return await future
         except TimeoutError:
             # Whose limit it was doesn't matter to the one who waits.
-            raise UnavailableError(f"no answer in {timeout_s:g} s") from None
+            raise _OutOfTimeError(f"no answer in {timeout_s:g} s") from None
         except Exception as error:
             raise translate(error) from error
 
@@ -70,6 +86,8 @@ def translate(error: Exception) -> FleetError:
     match error:
         case FleetError():
             return error
+        case core.UnsureError():
+            return UnsureError(message)
         case core.TransientError():
             return UnavailableError(message)
         case core.NotFoundError():
@@ -82,16 +100,27 @@ def translate(error: Exception) -> FleetError:
             return FleetError(f"the broker refuses: {message}")
         case kombu.exceptions.OperationalError():
             return UnavailableError(f"broker unavailable: {message}")
-        case sqlalchemy.exc.DBAPIError():
-            if is_unavailable(error):
-                return UnavailableError(f"database unavailable: {message}")
-            return FleetError(f"the database refuses: {message}")
-        case sqlalchemy.exc.TimeoutError():
-            return UnavailableError("database busy: all connections are in use")
         case OSError():
             return UnavailableError(message)
+    if (of_database := _of_database(error, message)) is not None:
+        return of_database
     logger.error("unforeseen %s in the live fleet", type(error).__name__, exc_info=error)
     return FleetError(f"unforeseen {type(error).__name__}: {message}")
+
+
+def _of_database(error: Exception, message: str) -> FleetError | None:
+    # An error of what was never imported it can't be, and this is no time to import it.
+    if "sqlalchemy" not in sys.modules:
+        return None
+    import sqlalchemy.exc
+
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        if is_unavailable(error):
+            return UnavailableError(f"database unavailable: {message}")
+        return FleetError(f"the database refuses: {message}")
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
+        return UnavailableError("database busy: all connections are in use")
+    return None
 
 
 def _message(error: Exception) -> str:

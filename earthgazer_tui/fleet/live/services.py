@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from pydantic import SecretStr
-from sqlalchemy.engine import make_url
 
 from earthgazer_core.celery_app import make_app
-from earthgazer_core.db.patience import limit_silence
 from earthgazer_core.db.session import Database, make_engine
 from earthgazer_core.errors import InvalidInputError
 from earthgazer_core.operations.broker import RedisBroker
@@ -26,6 +24,9 @@ from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.fleet_app import SOCKET_OPTIONS, fleet_app, speaks_redis
 from earthgazer_tui.fleet.live.options import LiveOptions
 from earthgazer_tui.fleet.live.results import leave_results_unheard
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 _PREFIX = "EARTHGAZER__"
 
@@ -231,8 +232,15 @@ def _speaks_amqp(broker_url: str) -> bool:
 def _database(settings: EarthGazerSettings) -> Database | None:
     if not settings.database.is_configured:
         return None
-    engine = make_engine(settings.database, pool_size=4)
-    limit_silence(engine)
+
+    def engine() -> Engine:
+        # not before the database is asked: by then the broker has answered
+        from earthgazer_core.db.patience import limit_silence
+
+        made = make_engine(settings.database, pool_size=4)
+        limit_silence(made)
+        return made
+
     return Database(engine)
 
 
@@ -245,6 +253,8 @@ def _broker_label(settings: EarthGazerSettings) -> str:
 def _database_label(settings: EarthGazerSettings) -> str:
     if not settings.database.is_configured:
         return "none is configured"
+    from sqlalchemy.engine import make_url
+
     url = settings.database.sqlalchemy_url()
     host = url.host or make_url(url).query.get("host") or "local"
     return sanitise.line(f"{host}{f':{url.port}' if url.port else ''}/{url.database or ''}")

@@ -7,39 +7,39 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from earthgazer_core import recorder
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.recorder.masking import TextMask
 from earthgazer_tui.fleet.errors import FleetError
-from earthgazer_tui.fleet.live import relations, tasks
 from earthgazer_tui.fleet.live.audit import Audit
 from earthgazer_tui.fleet.live.clock import moment
-from earthgazer_tui.fleet.live.controls import Controls
 from earthgazer_tui.fleet.live.events import EventStream
 from earthgazer_tui.fleet.live.events_state import EventsState
 from earthgazer_tui.fleet.live.feed import Feed
-from earthgazer_tui.fleet.live.foreign_tasks import ForeignTasks
-from earthgazer_tui.fleet.live.imagery import Imagery
 from earthgazer_tui.fleet.live.names import Names
 from earthgazer_tui.fleet.live.observations import Observations, ServiceWatch
 from earthgazer_tui.fleet.live.options import LiveOptions
 from earthgazer_tui.fleet.live.poller import Poller
-from earthgazer_tui.fleet.live.pool_actions import PoolActions
-from earthgazer_tui.fleet.live.queue_actions import QueueActions
 from earthgazer_tui.fleet.live.reader import Reader
 from earthgazer_tui.fleet.live.runner import Runner
 from earthgazer_tui.fleet.live.services import Services
 from earthgazer_tui.fleet.live.snapshot import Clock, Origin, SnapshotBuilder
-from earthgazer_tui.fleet.live.task_actions import TaskActions
-from earthgazer_tui.fleet.live.worker_actions import WorkerActions
-from earthgazer_tui.fleet.live.worker_facts import WorkerFacts
 from earthgazer_tui.fleet.live.workers_view import age_of, state_of
 from earthgazer_tui.fleet.models import QueueHour, ServiceState, TaskDetail, WorkerState
 
 if TYPE_CHECKING:
+    from earthgazer_tui.fleet.live.controls import Controls
     from earthgazer_tui.fleet.live.doctor import Doctor, Remedies
+    from earthgazer_tui.fleet.live.foreign_tasks import ForeignTasks
+    from earthgazer_tui.fleet.live.imagery import Imagery
+    from earthgazer_tui.fleet.live.pool_actions import PoolActions
+    from earthgazer_tui.fleet.live.queue_actions import QueueActions
+    from earthgazer_tui.fleet.live.task_actions import TaskActions
+    from earthgazer_tui.fleet.live.worker_actions import WorkerActions
+    from earthgazer_tui.fleet.live.worker_facts import WorkerFacts
 
 _RELEASE_S = 5.0
 _REMEMBER_EVERY_S = 1.5
@@ -76,22 +76,69 @@ class LiveSession:
             services, self.state, self._names, self.seen, runner, self.feed.note_change,
             is_read_only=options.read_only,
         )  # fmt: skip
-        audit = Audit(services.database, services.context)
-        self.imagery = Imagery(services, audit)
-        self.audit = audit
-        self.foreign = ForeignTasks(services, self.state, self.seen, audit, self.mailbox, self.living)
-        self.task_actions = TaskActions(
-            services, self.state, audit, self.mailbox, self.living, self.foreign, self.seen
-        )
+        self.audit = Audit(services.database, services.context)
         self._remembering: asyncio.Task[None] | None = None
-        self.pool_actions = PoolActions(services, audit, self.mailbox, self.living)
-        self._controls = Controls(services, self.living)
-        self.worker_actions = WorkerActions(
-            services, self._names, audit, self._controls, self.seen, self.last_seen
+
+    # ── who acts: imported when first asked for, since all that comes after the first look ──
+    @cached_property
+    def imagery(self) -> Imagery:
+        """Discovers and processes captures."""
+        from earthgazer_tui.fleet.live.imagery import Imagery
+
+        return Imagery(self.services, self.audit)
+
+    @cached_property
+    def foreign(self) -> ForeignTasks:
+        """Knows tasks of a fleet without a record."""
+        from earthgazer_tui.fleet.live.foreign_tasks import ForeignTasks
+
+        return ForeignTasks(self.services, self.state, self.seen, self.audit, self.mailbox, self.living)
+
+    @cached_property
+    def task_actions(self) -> TaskActions:
+        """Acts on tasks and runs."""
+        from earthgazer_tui.fleet.live.task_actions import TaskActions
+
+        return TaskActions(
+            self.services, self.state, self.audit, self.mailbox, self.living, self.foreign, self.seen
         )
-        self.worker_facts = WorkerFacts(self._names, self._controls, self.seen, self.last_seen)
-        self.queue_actions = QueueActions(
-            services, self._names, audit, self.mailbox, self.living, self.consumed_queues,
+
+    @cached_property
+    def pool_actions(self) -> PoolActions:
+        """Acts on our own stack's processes."""
+        from earthgazer_tui.fleet.live.pool_actions import PoolActions
+
+        return PoolActions(self.services, self.audit, self.mailbox, self.living)
+
+    @cached_property
+    def _controls(self) -> Controls:
+        from earthgazer_tui.fleet.live.controls import Controls
+
+        return Controls(self.services, self.living)
+
+    @cached_property
+    def worker_actions(self) -> WorkerActions:
+        """Acts on workers."""
+        from earthgazer_tui.fleet.live.worker_actions import WorkerActions
+
+        return WorkerActions(
+            self.services, self._names, self.audit, self._controls, self.seen, self.last_seen
+        )
+
+    @cached_property
+    def worker_facts(self) -> WorkerFacts:
+        """Asks workers for what they seldom tell."""
+        from earthgazer_tui.fleet.live.worker_facts import WorkerFacts
+
+        return WorkerFacts(self._names, self._controls, self.seen, self.last_seen)
+
+    @cached_property
+    def queue_actions(self) -> QueueActions:
+        """Looks into queues and acts on them."""
+        from earthgazer_tui.fleet.live.queue_actions import QueueActions
+
+        return QueueActions(
+            self.services, self._names, self.audit, self.mailbox, self.living, self.consumed_queues,
             lambda: self.seen.visibility_timeout_s,
         )  # fmt: skip
 
@@ -214,6 +261,8 @@ class LiveSession:
         Raises:
             NotFoundError: neither is anything.
         """
+        from earthgazer_tui.fleet.live import relations, tasks
+
         if self.services.database is not None:
             detail = self.reader.read(tasks.show_task, task_id)
             if detail is not None:
@@ -229,7 +278,7 @@ class LiveSession:
             await asyncio.sleep(_REMEMBER_EVERY_S)
             with suppress(FleetError):
                 # The poller says why the broker can't be asked.
-                await self._runner.run(_RELEASE_S, self.foreign.remember)
+                await self._runner.run(_RELEASE_S, lambda: self.foreign.remember())
 
     def _unread_reason(self) -> str:
         if self._stream is None:
@@ -241,9 +290,9 @@ class LiveSession:
             self._stream.stop()
         if self._mailbox is not None:
             self._mailbox.close()
-        self._controls.close()
-        self.task_actions.close()
-        self.queue_actions.close()
+        for name in ("_controls", "task_actions", "queue_actions"):
+            if name in vars(self):
+                getattr(self, name).close()
         services = self.services
         if services.app is not None and not services.is_foreign:
             # The call that installs it is also the one that finds it.

@@ -273,8 +273,14 @@ async def test_a_broker_that_goes_and_comes_is_followed(own_valkey: ValkeyServer
             await fleet.tell_workers(["w1@test"], Resize(1))
         await asyncio.to_thread(own_valkey.start)
         await until(fleet, lambda s: s.broker.state is ServiceState.UP and _is(s, WorkerState.SEEN))
-        second = foreign.send("foreign.add", 1, 2)
-        await until(fleet, lambda s: any(r.task_id == second and r.state == "SUCCESS" for r in s.recent))
+        # What runs before the worker was asked for events again is not heard of.
+        later: set[str] = set()
+
+        def is_heard(snapshot: Snapshot) -> bool:
+            later.add(foreign.send("foreign.add", 1, 2))
+            return any(row.task_id in later and row.state == "SUCCESS" for row in snapshot.recent)
+
+        await until(fleet, is_heard)
         snapshot = await until(
             fleet, lambda s: s.queues and s.queues[0].depth == 0 and not s.queues[0].unacked
         )

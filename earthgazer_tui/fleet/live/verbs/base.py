@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Concatenate, ParamSpec, TypeVar
-
-from sqlalchemy.orm import Session
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from earthgazer_tui.fleet.errors import ReadOnlyError, UnavailableError
 from earthgazer_tui.fleet.live.options import LiveOptions
 from earthgazer_tui.fleet.live.runner import Runner
 from earthgazer_tui.fleet.live.session import LiveSession
 from earthgazer_tui.fleet.models import ActionResult
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,7 +27,11 @@ ACT_S = 30.0
 
 
 class LiveVerbs:
-    """What the verbs of all subjects stand on: one open session."""
+    """What the verbs of all subjects stand on: one open session.
+
+    Verbs import what they query with when they are called: the first look needs none of it, and once that
+    is on the screen :mod:`earthgazer_tui.fleet.live.later` has it imported in a thread.
+    """
 
     def __init__(self, options: LiveOptions) -> None:
         self._options = options
@@ -53,6 +58,6 @@ class LiveVerbs:
     async def _act(self, verb: Callable[P, ActionResult], *args: P.args, **kwargs: P.kwargs) -> ActionResult:
         session = self._open_session()
         try:
-            return await self._runner.run(ACT_S, verb, *args, **kwargs)
+            return await self._runner.act(ACT_S, verb, *args, **kwargs)
         finally:
             session.look_again()

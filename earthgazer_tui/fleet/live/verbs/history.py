@@ -6,12 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
-from earthgazer_core.operations.history import STATEMENT_TIMEOUT_S
-from earthgazer_tui.fleet.live import history
 from earthgazer_tui.fleet.live.verbs.base import COUNT_S, READ_S, LiveVerbs
 from earthgazer_tui.fleet.models import History, OperatorAction
-
-_PATIENCE_S = STATEMENT_TIMEOUT_S + 1.0
 
 
 class LiveHistory(LiveVerbs):
@@ -19,12 +15,17 @@ class LiveHistory(LiveVerbs):
 
     async def history(self, span: timedelta, by: str = "task", *, with_times: bool = False) -> History:
         """Return what ended within the span before now, counted by ``task`` or by ``queue``."""
-        reader = self._open_session().reader.with_patience(_PATIENCE_S)
+        from earthgazer_core.operations.history import STATEMENT_TIMEOUT_S
+        from earthgazer_tui.fleet.live import history
+
+        reader = self._open_session().reader.with_patience(STATEMENT_TIMEOUT_S + 1.0)
         count = partial(reader.read, history.read_history, span, by, with_times)
         return await self._runner.run(COUNT_S, count)
 
     async def actions(self, text: str = "", limit: int = 500) -> Sequence[OperatorAction]:
         """Return what operators did, newest first."""
+        from earthgazer_tui.fleet.live import history
+
         local = self._open_session().audit.local
         if local is not None:
             return await self._runner.run(READ_S, history.local_actions, local, text, limit)

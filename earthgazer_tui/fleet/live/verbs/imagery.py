@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from earthgazer_tui.fleet.live import capture_detail, captures, locations
 from earthgazer_tui.fleet.live.verbs.base import LiveVerbs
 from earthgazer_tui.fleet.models import ActionResult, CaptureDetail, CaptureRow, Freshness
 
@@ -14,14 +13,20 @@ class LiveImagery(LiveVerbs):
 
     async def freshness(self) -> Sequence[Freshness]:
         """Return how fresh each active location is, most urgent first."""
+        from earthgazer_tui.fleet.live import locations
+
         return await self._read(locations.list_freshness)
 
     async def captures(self, text: str = "", limit: int = 500) -> Sequence[CaptureRow]:
         """Return captures whose words match ``text``, newest acquisition first."""
+        from earthgazer_tui.fleet.live import captures
+
         return await self._read(captures.list_captures, text, limit)
 
     async def capture(self, capture_id: int) -> CaptureDetail:
         """Return everything about one capture."""
+        from earthgazer_tui.fleet.live import capture_detail
+
         return await self._read(capture_detail.show_capture, capture_id)
 
     async def discover(self, location_ids: Sequence[int] | None = None) -> ActionResult:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import ParamSpec
 
 from earthgazer_tui.fleet.errors import FleetError
-from earthgazer_tui.fleet.live.queue_look import sent_times, with_sent_times
 from earthgazer_tui.fleet.live.verbs.base import ACT_S, READ_S, LiveVerbs
 from earthgazer_tui.fleet.models import (
     ActionResult,
@@ -40,6 +39,8 @@ class LiveQueues(LiveVerbs):
             session.other_queues(queue),
             is_free_to_look=session.services.is_redis,
         )
+        from earthgazer_tui.fleet.live.queue_look import sent_times, with_sent_times
+
         ids = [one.task_id for one in contents.messages if one.task_id]
         sent = session.sent_times(ids)
         if session.services.database is not None:
@@ -97,6 +98,6 @@ class LiveQueues(LiveVerbs):
     ) -> ActionResult:
         session = self._open_session()
         try:
-            return await self._runner.run(MANY_S, verb, *args, **kwargs)
+            return await self._runner.act(MANY_S, verb, *args, **kwargs)
         finally:
             session.look_again()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from earthgazer_tui.fleet.live import runs
 from earthgazer_tui.fleet.live.verbs.base import ACT_S, LiveVerbs
 from earthgazer_tui.fleet.models import ActionResult, ResumePlan, RunDetail, RunRow
 
@@ -14,10 +13,14 @@ class LiveRuns(LiveVerbs):
 
     async def runs(self, text: str = "", limit: int = 200) -> Sequence[RunRow]:
         """Return workflow runs, running ones first, then newest first."""
+        from earthgazer_tui.fleet.live import runs
+
         return await self._read(runs.list_runs, text, limit)
 
     async def run(self, run_id: str) -> RunDetail:
         """Return one run with its steps."""
+        from earthgazer_tui.fleet.live import runs
+
         return await self._read(runs.show_run, run_id)
 
     async def cancel_run(self, run_id: str) -> ActionResult:

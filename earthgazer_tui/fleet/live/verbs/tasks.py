@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 
-from earthgazer_tui.fleet.live import edited_retry, failure_groups, task_list, tasks
 from earthgazer_tui.fleet.live.verbs.base import ACT_S, READ_S, LiveVerbs
 from earthgazer_tui.fleet.models import (
     ActionResult,
@@ -29,6 +28,8 @@ class LiveTasks(LiveVerbs):
 
     async def failed(self, text: str = "", limit: int = 500) -> Sequence[TaskRow]:
         """Return failed and revoked tasks that were not dismissed, newest first."""
+        from earthgazer_tui.fleet.live import tasks
+
         session = self._open_session()
         if session.services.database is None:
             return await self._runner.run(
@@ -38,6 +39,8 @@ class LiveTasks(LiveVerbs):
 
     async def tasks(self, text: str = "", limit: int = 500) -> Sequence[TaskRow]:
         """Return tasks in any state that match the filter line ``text``, newest change first."""
+        from earthgazer_tui.fleet.live import task_list
+
         session = self._open_session()
         return await self._runner.run(
             READ_S, task_list.list_tasks, session.reader, session.state, session.seen, text, limit
@@ -50,6 +53,8 @@ class LiveTasks(LiveVerbs):
 
     async def failure_groups(self, text: str = "", limit: int = 200) -> FailureGroups:
         """Return failures that match by kind, the one that failed last first."""
+        from earthgazer_tui.fleet.live import failure_groups
+
         session = self._open_session()
         if session.services.database is None:
             return await self._runner.run(READ_S, failure_groups.groups_by_events, session.state, text, limit)
@@ -57,6 +62,8 @@ class LiveTasks(LiveVerbs):
 
     async def tasks_of(self, task_ids: Sequence[str]) -> Sequence[TaskRow]:
         """Return those of these tasks that are known, in this order."""
+        from earthgazer_tui.fleet.live import failure_groups
+
         session = self._open_session()
         if session.services.database is None:
             return await self._runner.run(
@@ -66,6 +73,8 @@ class LiveTasks(LiveVerbs):
 
     async def traceback(self, task_id: str) -> str:
         """Return the traceback of a task's last failure; empty where there is none."""
+        from earthgazer_tui.fleet.live import failure_groups
+
         session = self._open_session()
         if session.services.database is None:
             return failure_groups.traceback_by_events(session.state, task_id)
@@ -105,6 +114,8 @@ class LiveTasks(LiveVerbs):
 
     async def review_arguments(self, old: str, new: str) -> ArgumentsReview:
         """Return what is wrong with a changed text of arguments, or what it changes."""
+        from earthgazer_tui.fleet.live import edited_retry
+
         return await self._runner.run(READ_S, edited_retry.review, old, new)
 
     async def retry_edited(self, task_id: str, text: str) -> ActionResult:
