@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets._toast import Toast
 
 from earthgazer_tui.commands.moving import read_target
-from earthgazer_tui.fleet.errors import RefusedError
+from earthgazer_tui.fleet.errors import FleetError, RefusedError, UnavailableError, UnsureError
 from earthgazer_tui.fleet.models import ActionResult, Place, QueueHour, QueuePause, Reply
 from earthgazer_tui.widgets.line_table import LineTable
 from earthgazer_tui.widgets.queue_cells import coarse, consumers_cell, drain_cell, held_cell, oldest_cell
@@ -248,6 +249,22 @@ async def test_a_purge_shows_what_and_how_many_first() -> None:
         await press(pilot, "X", "y")
         await until_shown(pilot, "purge_queue done")
         assert fleet.calls == [("purge_queue", "io_queue", "t1")]
+
+
+@pytest.mark.parametrize(
+    ("error", "severity"),
+    [
+        (UnsureError("the broker's answer is lost: look into io_queue"), "warning"),
+        (UnavailableError("broker unavailable"), "error"),
+    ],
+)
+async def test_what_may_have_been_done_is_told_as_a_warning(error: FleetError, severity: str) -> None:
+    fleet = a_fleet_with_messages()
+    fleet.errors["purge_queue"] = error
+    async with console(fleet) as pilot:
+        await press(pilot, "3", "down", "X", "y")
+        await until_shown(pilot, str(error))
+        assert [toast.has_class(f"-{severity}") for toast in pilot.app.screen.query(Toast)] == [True]
 
 
 async def test_a_queue_is_paused_and_shows_by_whom() -> None:

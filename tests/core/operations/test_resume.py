@@ -18,7 +18,7 @@ from earthgazer_core.operations.cancel import cancel_run
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.resume import Resumer
 from earthgazer_core.operations.runs import show_run
-from tests.core.recorder.fleet import ForeignFleet, eventually
+from tests.core.recorder.fleet import ForeignFleet, eventually, recorder_of
 
 pytestmark = pytest.mark.fleet
 
@@ -295,6 +295,8 @@ def test_the_command_line_resumes(fleet: ForeignFleet, monkeypatch: pytest.Monke
             fleet.app.tasks["steps.needs"].s(1, flag="a"), fleet.app.tasks["steps.add"].s(1)
         ).apply_async()
     fleet.until(last.parent.id, "FAILURE")
+    # A worker's failure is on the record at once, what this process published a moment later.
+    recorder_of(fleet.app).writer.flush(5)
     plan = told(run_id, "--dry-run")
     assert [(item["mode"], item["name"]) for item in plan["items"]] == [
         ("in place", "steps.needs"),

@@ -10,7 +10,7 @@ import redis
 from sqlalchemy import create_engine, text
 
 from earthgazer_core import errors as core
-from earthgazer_tui.fleet.errors import FleetError, NotFoundError, RefusedError, UnavailableError
+from earthgazer_tui.fleet.errors import FleetError, NotFoundError, RefusedError, UnavailableError, UnsureError
 from earthgazer_tui.fleet.live.runner import Runner
 
 
@@ -32,6 +32,7 @@ def _raise(error: Exception) -> Callable[[], Any]:
     ("foreign", "ours"),
     [
         (core.ServiceUnavailableError("away"), UnavailableError),
+        (core.UnsureError("perhaps"), UnsureError),
         (core.NotFoundError("none"), NotFoundError),
         (core.RefusedError("no"), RefusedError),
         (core.InvalidInputError("wrong"), RefusedError),
@@ -57,6 +58,25 @@ async def test_a_call_that_takes_too_long_is_given_up(runner: Runner) -> None:
     with pytest.raises(UnavailableError, match=r"no answer in 0\.05 s"):
         await runner.run(0.05, release.wait, 30)
     release.set()
+
+
+async def test_a_deed_that_takes_too_long_may_be_done(runner: Runner) -> None:
+    release, done = threading.Event(), threading.Event()
+
+    def deed() -> None:
+        release.wait(30)
+        done.set()
+
+    with pytest.raises(UnsureError, match="may be done; look before it is done again"):
+        await runner.act(0.05, deed)
+    release.set()
+    assert done.wait(20)
+
+
+async def test_a_deed_that_fails_is_no_doubt(runner: Runner) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        await runner.act(20, _raise(core.ServiceUnavailableError("away")))
+    assert not isinstance(caught.value, UnsureError)
 
 
 async def test_a_database_that_is_away_is_unavailable(runner: Runner) -> None:
