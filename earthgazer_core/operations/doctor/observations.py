@@ -169,7 +169,7 @@ class LiveTask:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """A task that the record says waits for a worker, or was rejected by one."""
+    """A task that the record says waits for a worker."""
 
     task_id: str
     """Celery's id."""
@@ -266,7 +266,7 @@ class DatabaseSeen:
     late: tuple[Late, ...] = ()
     """Periodic tasks that are due and were not sent, the longest due first."""
     idle: tuple[Idle, ...] = ()
-    """Tasks that wait for a worker, or were rejected by one; the longest first."""
+    """Tasks that wait for a worker; the longest first."""
     unknown: tuple[Unknown, ...] = ()
     """Tasks that workers had no code for."""
 

@@ -35,7 +35,7 @@ _MOST = 1_000
 _RUNS = 200
 _BEAT_SPAN = timedelta(hours=2)
 _HELD_STATES = ("RECEIVED", "STARTED", "PROGRESS")
-_IDLE_STATES = ("PENDING", "RETRY", "REJECTED")
+_IDLE_STATES = ("PENDING", "RETRY")
 _NO_CODE = "NotRegistered"
 """How the recorder calls the failure of a task that a worker had no code for."""
 _OVER = ("SUCCESS", "IGNORED", "FAILURE", "REVOKED")

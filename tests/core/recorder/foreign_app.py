@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery, Task, group
+from celery.exceptions import Reject
 from celery.utils.log import get_task_logger
 from pydantic import SecretStr
 
@@ -107,6 +108,10 @@ def _add_tasks(app: Celery, directory: Path) -> None:
         if not (directory / flag).exists():
             raise LookupError(f"no {flag} yet")
         return value
+
+    @app.task(name="steps.reject", shared=False, acks_late=True)
+    def reject() -> None:
+        raise Reject("never", requeue=False)
 
     @app.task(name="steps.flaky", shared=False, bind=True, max_retries=3)
     def flaky(self: Task[..., Any], times: int) -> int:

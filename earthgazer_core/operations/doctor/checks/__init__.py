@@ -37,7 +37,6 @@ CHECKS: tuple[Check, ...] = (
     messages.REVOKED,
     messages.RATE_LIMITED,
     dropped.GONE,
-    dropped.REJECTED,
     dropped.UNKNOWN,
     workers.PREFETCHED,
     chords.CHORD_LOST,

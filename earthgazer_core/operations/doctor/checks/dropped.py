@@ -14,7 +14,6 @@ from earthgazer_core.operations.doctor.remedy import Cure, Remedy
 
 _MOST_HELD = 5_000
 """Held messages that are looked at: of more, not every one is known."""
-_REJECTED = "REJECTED"
 _TYPES: dict[str, str] = serialization.registry.name_to_type  # type: ignore[attr-defined]
 
 
@@ -56,7 +55,7 @@ def _such_as(seen: Observations, tasks: list[Idle]) -> str:
 
 
 def _gone(seen: Observations) -> Iterator[Finding]:
-    for subject, tasks in _grouped(one for one in _nowhere(seen) if one.state != _REJECTED):
+    for subject, tasks in _grouped(_nowhere(seen)):
         words = f"{_such_as(seen, tasks)} without a word: no queue and no worker has its message"
         reader = _refuser(seen, tasks[0])
         if reader:
@@ -67,23 +66,19 @@ def _gone(seen: Observations) -> Iterator[Finding]:
                 f"let accept_content of {reader} name it, or publish as JSON; then earthgazer reconcile",
             )  # fmt: skip
             continue
-        cause = (
-            f"; it was sent to the exchange {tasks[0].exchange}, and the broker drops what no binding leads"
-            " to a queue unless broker_transport_options['deadletter_queue'] says where to keep it"
-            if tasks[0].exchange
-            else "; it was dropped, or lost with an emptied broker"
-        )
+        if exchange := tasks[0].exchange:
+            # Sent again before that leads anywhere, it would be dropped again.
+            yield finding(
+                GONE.id, Severity.CRITICAL, subject,
+                f"{words}; it was sent to the exchange {exchange}, and the broker drops what no binding leads"
+                " to a queue unless broker_transport_options['deadletter_queue'] says where to keep it",
+                f"start a worker whose task_queues bind {tasks[0].queue or 'a queue'} to {exchange};"
+                " then earthgazer reconcile",
+            )  # fmt: skip
+            continue
         yield finding(
-            GONE.id, Severity.CRITICAL, subject, words + cause, "earthgazer reconcile", Remedy(Cure.RECONCILE)
-        )
-
-
-def _rejected(seen: Observations) -> Iterator[Finding]:
-    for subject, tasks in _grouped(one for one in _nowhere(seen) if one.state == _REJECTED):
-        yield finding(
-            REJECTED.id, Severity.WARNING, subject,
-            f"{_such_as(seen, tasks)} ago rejected its message without giving it back: it will not run again",
-            "earthgazer reconcile --with-begun",
+            GONE.id, Severity.CRITICAL, subject, f"{words}; it was dropped, or lost with an emptied broker",
+            "earthgazer reconcile", Remedy(Cure.RECONCILE),
         )  # fmt: skip
 
 
@@ -113,5 +108,4 @@ def _unknown(seen: Observations) -> Iterator[Finding]:
 
 
 GONE = Check("message-gone", "Is there a message for every task that waits?", _gone)
-REJECTED = Check("message-rejected", "Did tasks reject their messages for good?", _rejected)
 UNKNOWN = Check("task-thrown-away", "Did workers throw away tasks that they don't know?", _unknown)

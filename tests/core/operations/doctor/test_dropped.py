@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import redis
 from kombu import Exchange
+from sqlalchemy import update
 
+from earthgazer_core.db.tables import TaskExecutionRow
 from earthgazer_core.operations.doctor import Severity
 from tests.core.operations.doctor.watched_fleet import WatchedFleet
 from tests.core.recorder.fleet import eventually
@@ -21,9 +24,20 @@ def _forgiving(fleet: WatchedFleet) -> None:
     fleet.app.conf.broker_transport_options = {}
 
 
-def test_what_the_broker_dropped_is_found_and_sent_again(
-    fleet: WatchedFleet, redis_client: redis.Redis
-) -> None:
+def _age(fleet: WatchedFleet, task_id: str) -> None:
+    """Let a task look as if nothing had been heard of it for ten minutes."""
+    with fleet.database.session() as session:
+        session.execute(
+            update(TaskExecutionRow)
+            .where(TaskExecutionRow.task_id == task_id)
+            .values(
+                sent_at=TaskExecutionRow.sent_at - timedelta(minutes=10),
+                updated_at=TaskExecutionRow.updated_at - timedelta(minutes=10),
+            )
+        )
+
+
+def test_what_the_broker_dropped_is_found_with_its_cause(fleet: WatchedFleet) -> None:
     add = fleet.app.tasks["steps.add"]
     lost = str(add.apply_async((1,), exchange=Exchange("work", "direct"), routing_key="steps").id)
     there = str(add.delay(2).id)
@@ -36,10 +50,29 @@ def test_what_the_broker_dropped_is_found_and_sent_again(
     assert there not in found.evidence
     assert "sent to the exchange work" in found.evidence
     assert "deadletter_queue" in found.evidence
-    assert found.remedy is not None
-    redis_client.delete("steps")
-    found = fleet.diagnose(nowhere_s=0)["message-gone"]
-    assert lost in found.evidence
+    assert "task_queues bind steps to work; then earthgazer reconcile" in found.fix
+    assert found.remedy is None
+
+
+def test_what_was_lost_with_an_emptied_broker_is_sent_again(
+    fleet: WatchedFleet, redis_client: redis.Redis
+) -> None:
+    lost = str(fleet.app.tasks["steps.add"].delay(1).id)
+    fleet.until(lost, "PENDING")
+    redis_client.flushdb()
+    _age(fleet, lost)
+    assert fleet.apply(fleet.diagnose()["message-gone"]) == "1 lost, 1 published again"
+    assert "message-gone" not in fleet.diagnose(nowhere_s=0)
+    fleet.start_worker(concurrency=1)
+    fleet.until(lost, "SUCCESS")
+    assert fleet.journal()["add 1 0"] == 1
+
+
+def test_what_a_task_rejects_for_good_is_a_failure(fleet: WatchedFleet) -> None:
+    fleet.start_worker(concurrency=1)
+    rejected = str(fleet.app.send_task("steps.reject").id)
+    assert fleet.until(rejected, "FAILURE")["error_type"] == "Reject"
+    assert "message-gone" not in fleet.diagnose(nowhere_s=0)
 
 
 def test_what_workers_do_not_read_or_know_is_told_with_its_cause(fleet: WatchedFleet) -> None:
