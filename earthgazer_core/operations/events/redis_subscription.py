@@ -14,7 +14,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from earthgazer_core.operations.events.envelope import events_of
 
 _CHUNK = 128 * 1024
-_MUCH = 32 * 1024
 _MESSAGES = (b"pmessage", b"message")
 
 
@@ -67,21 +66,24 @@ class RedisSubscription:
         Raises:
             redis.exceptions.ConnectionError, OSError: the connection is gone.
         """
-        link = self._socket
-        # How long a read takes says nothing on a busy machine. TLS may hold what the socket no longer has.
-        held = link.pending() if isinstance(link, ssl.SSLSocket) else 0
-        self.is_behind = bool(held or self._poll.poll(0))
+        link, reader = self._socket, self._reader
         link.settimeout(timeout_s)
-        try:
-            chunk = link.recv(_CHUNK)
-        except TimeoutError:
+        size = 0
+        # TLS gives a record at a time, and other sockets what one write of the broker's brought.
+        while size == 0 or (size < _CHUNK and self._holds_more(link)):
+            try:
+                chunk = link.recv(_CHUNK - size)
+            except TimeoutError:
+                break
+            if not chunk:
+                raise RedisConnectionError("the broker closed the connection")
+            reader.feed(chunk)
+            size += len(chunk)
+        if not size:
+            self.is_behind = False
             return None
-        # A broker that has more to say than we take writes much at a time, even where it is slow itself.
-        self.is_behind = self.is_behind or len(chunk) >= _MUCH
-        if not chunk:
-            raise RedisConnectionError("the broker closed the connection")
-        reader = self._reader
-        reader.feed(chunk)
+        # How long a read takes says nothing on a busy machine; that there is more than one read takes, does.
+        self.is_behind = size >= _CHUNK
         payloads = []
         while (item := reader.gets()) is not False:
             if isinstance(item, list) and len(item) >= 3 and item[0] in _MESSAGES:
@@ -89,6 +91,11 @@ class RedisSubscription:
             elif isinstance(item, hiredis.ReplyError):
                 raise RedisConnectionError(str(item))
         return payloads
+
+    def _holds_more(self, link: socket.socket) -> bool:
+        # TLS may hold what the socket no longer has.
+        held = link.pending() if isinstance(link, ssl.SSLSocket) else 0
+        return bool(held or self._poll.poll(0))
 
     @staticmethod
     def events_of(payload: bytes) -> list[dict[str, Any]]:

@@ -209,6 +209,13 @@ class EventsState:
         return worker
 
     def _describe(self, task: TaskRecord, event: Event) -> None:
+        if (retries := event.get("retries")) is not None:
+            task.retries = int(retries)
+        if (eta := event.get("eta")) is not None:
+            task.eta = sanitise.name(eta)
+        if task.name and task.root_id is not None and (task.args or task.kwargs):
+            # Publisher and worker tell the same; only what a retry changes is told anew.
+            return
         name = event.get("name")
         if name is not None:
             task.name = self._names.show(name)
@@ -218,10 +225,6 @@ class EventsState:
         if not task.kwargs and (kwargs := event.get("kwargs")) is not None:
             task.kwargs = sanitise.line(kwargs, _ARGUMENTS_LIMIT)
             task.is_as_told &= task.kwargs == kwargs
-        if (retries := event.get("retries")) is not None:
-            task.retries = int(retries)
-        if (eta := event.get("eta")) is not None:
-            task.eta = sanitise.name(eta)
         if (root := event.get("root_id")) is not None:
             task.root_id = sanitise.name(root)
         if (parent := event.get("parent_id")) is not None:
