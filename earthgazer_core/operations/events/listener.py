@@ -16,7 +16,7 @@ _READ_TIMEOUT_S: Final = 0.5
 _PING_EVERY_S: Final = 5.0
 _SILENCE_S: Final = 15.0
 _NAP_S: Final = 0.1
-"""A screen is painted four times a second; each read finds the caches cold, and costs as much as fifty events."""
+"""A screen is painted four times a second; a read finds the caches cold and costs as much as 50 events."""
 _BACKOFF_S: Final = (0.2, 5.0)
 
 
