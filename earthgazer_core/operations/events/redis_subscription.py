@@ -14,6 +14,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from earthgazer_core.operations.events.envelope import events_of
 
 _CHUNK = 128 * 1024
+_MUCH = 32 * 1024
 _MESSAGES = (b"pmessage", b"message")
 
 
@@ -82,8 +83,9 @@ class RedisSubscription:
         if not size:
             self.is_behind = False
             return None
-        # How long a read takes says nothing on a busy machine; that there is more than one read takes, does.
-        self.is_behind = size >= _CHUNK
+        # How long a read takes says nothing on a busy machine. A broker that has more to say than we take
+        # writes much at a time, even where it is slow itself.
+        self.is_behind = size >= _MUCH
         payloads = []
         while (item := reader.gets()) is not False:
             if isinstance(item, list) and len(item) >= 3 and item[0] in _MESSAGES:
