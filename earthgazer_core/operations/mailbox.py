@@ -21,6 +21,7 @@ from kombu import Consumer, Producer, Queue
 from kombu.exceptions import KombuError, SerializationError
 
 from earthgazer_core.errors import ServiceUnavailableError, UnsureError
+from earthgazer_core.operations.reasons import reason_of
 
 logger = logging.getLogger(__name__)
 
@@ -276,8 +277,7 @@ class Mailbox:
         try:
             yield
         except self._errors() as error:
-            unsaid = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-            reason = next(iter(str(error).strip().splitlines()), unsaid)
+            reason = reason_of(error)
             if exchange.is_begun:
                 raise UnsureError(
                     f"broker unavailable: {reason}; workers may have been told nevertheless"

@@ -15,6 +15,7 @@ from kombu.exceptions import KombuError
 
 from earthgazer_core.errors import RefusedError, ServiceUnavailableError, UnsureError
 from earthgazer_core.operations.brokers import AMQP, kind_of
+from earthgazer_core.operations.reasons import reason_of
 from earthgazer_core.operations.steady import OneProducer, SteadyProducer
 from earthgazer_core.recorder.describe import parse_time
 from earthgazer_core.recorder.graph import first_steps
@@ -152,7 +153,7 @@ def _sending(connection: Any, task_ids: str) -> Iterator[None]:
         yield
     except (*connection.channel_errors, MessageNacked) as error:
         raise RefusedError(
-            f"the broker refuses the message, nothing was published: {_one_line(error)}"
+            f"the broker refuses the message, nothing was published: {reason_of(error)}"
         ) from error
     except (*connection.connection_errors, KombuError, OSError) as error:
         # Or RabbitMQ's answer to our good-bye would be waited for without an end.
@@ -169,14 +170,14 @@ def _unsure(steady: SteadyProducer) -> UnsureError:
     total = len(steady.sent) + 1 + len(steady.unsent)
     return UnsureError(
         f"{len(steady.sent)} of {total} messages published; of {steady.unsure} the broker's answer is lost"
-        f" ({_one_line(steady.error)}), so that it may have been published, and {len(steady.unsent)} were not"
+        f" ({reason_of(steady.error)}), so that it may have been published, and {len(steady.unsent)} were not"
         " sent after that. All count as sent, and the reconciler publishes those that are nowhere"
     )
 
 
 def _maybe_published(error: BaseException | None, task_ids: str) -> UnsureError:
     return UnsureError(
-        f"broker unavailable, the message may have been published: {_one_line(error)}; before it is sent"
+        f"broker unavailable, the message may have been published: {reason_of(error)}; before it is sent"
         f" again, see whether {task_ids} waits in its queue, runs or has run"
     )
 
@@ -186,14 +187,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (ChannelError, MessageNacked) as error:
-        reason = _one_line(error)
+        reason = reason_of(error)
         raise RefusedError(f"the broker refuses the message, nothing was published: {reason}") from error
     except (AMQPError, KombuError, OSError) as error:
-        reason = _one_line(error)
+        reason = reason_of(error)
         raise ServiceUnavailableError(f"broker unavailable, nothing was published: {reason}") from error
-
-
-def _one_line(error: BaseException | None) -> str:
-    # What gives up waiting for an answer says nothing.
-    unsaid = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-    return next(iter(str(error).strip().splitlines()), unsaid)

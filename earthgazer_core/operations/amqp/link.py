@@ -17,6 +17,7 @@ from celery import Celery
 from kombu.exceptions import KombuError
 
 from earthgazer_core.errors import NotFoundError, RefusedError, ServiceUnavailableError, UnsureError
+from earthgazer_core.operations.reasons import reason_of
 
 _PATIENCE_S = 5.0
 
@@ -65,13 +66,13 @@ def translated() -> Iterator[None]:
     try:
         yield
     except NotFound as error:
-        raise NotFoundError(f"the broker has no such thing: {_one_line(error)}") from error
+        raise NotFoundError(f"the broker has no such thing: {reason_of(error)}") from error
     except MessageNacked as error:
         raise RefusedError("the broker refuses a message: its queue is full") from error
     except (ChannelError, IrrecoverableConnectionError) as error:
-        raise RefusedError(f"the broker refuses: {_one_line(error)}") from error
+        raise RefusedError(f"the broker refuses: {reason_of(error)}") from error
     except (AMQPError, KombuError, OSError) as error:
-        raise ServiceUnavailableError(f"broker unavailable: {_one_line(error)}") from error
+        raise ServiceUnavailableError(f"broker unavailable: {reason_of(error)}") from error
 
 
 @contextmanager
@@ -89,10 +90,4 @@ def doubted(doubt: str) -> Iterator[None]:
     except (ChannelError, MessageNacked, IrrecoverableConnectionError):
         raise
     except (AMQPError, KombuError, OSError) as error:
-        raise UnsureError(f"the broker's answer is lost ({_one_line(error)}): {doubt}") from error
-
-
-def _one_line(error: BaseException) -> str:
-    # What gives up waiting for an answer says nothing.
-    unsaid = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-    return next(iter(str(error).strip().splitlines()), unsaid)
+        raise UnsureError(f"the broker's answer is lost ({reason_of(error)}): {doubt}") from error

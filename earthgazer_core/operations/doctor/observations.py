@@ -175,8 +175,6 @@ class Idle:
     """Celery's id."""
     name: str
     """Task name."""
-    state: str
-    """Its state."""
     queue: str | None
     """Queue that it was sent to, where known."""
     exchange: str

@@ -131,7 +131,7 @@ def _idle(session: Session) -> Iterator[Idle]:
     )
     for found, content_type in session.execute(query):
         yield Idle(
-            found.task_id, found.name, found.state, found.queue or found.routing_key, found.exchange or "",
+            found.task_id, found.name, found.queue or found.routing_key, found.exchange or "",
             content_type or "", found.updated_at,
         )  # fmt: skip
 

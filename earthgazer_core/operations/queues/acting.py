@@ -16,6 +16,7 @@ from redis.exceptions import (
 
 from earthgazer_core.errors import UnsureError
 from earthgazer_core.operations.queues.layout import Layout
+from earthgazer_core.operations.reasons import reason_of
 
 _UNDONE = (ResponseError, BusyLoadingError, AuthenticationError, AuthorizationError, MaxConnectionsError)
 """What a broker says instead of doing it, and what goes wrong before it is asked."""
@@ -40,8 +41,7 @@ def acting(layout: Layout, doubt: str) -> Iterator[None]:
     except _UNDONE:
         raise
     except (redis.RedisError, OSError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise UnsureError(f"the broker's answer is lost ({reason}): {doubt}") from error
+        raise UnsureError(f"the broker's answer is lost ({reason_of(error)}): {doubt}") from error
 
 
 def counted(n: int) -> str:

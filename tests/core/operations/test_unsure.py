@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,29 +14,19 @@ from celery import Celery, chain, chord
 from earthgazer_core import recorder
 from earthgazer_core.errors import RefusedError, UnsureError
 from earthgazer_core.operations.arguments import Arguments
-from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.cancel import cancel_run
 from earthgazer_core.operations.copies import Copier, Ended
 from earthgazer_core.operations.lock import OperatorLock
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.queues.broker import QueueBroker
-from earthgazer_core.operations.reconcile import reconcile
 from earthgazer_core.operations.resume import Resumer
 from earthgazer_core.operations.retry import Retrier
 from earthgazer_tui.fleet.live.audit import Audit
 from tests.campaigns.faulty_proxy import FaultyProxy
+from tests.core.operations.reconciling import reconciled
 from tests.core.recorder.fleet import ForeignFleet, eventually
 
 pytestmark = pytest.mark.fleet
-
-
-@pytest.fixture
-def operator(broker_url: str, proxied_url: str) -> Iterator[Celery]:
-    """An operator's app, whose messages go through the proxy; results it reads directly."""
-    app = Celery("operator", broker=proxied_url, backend=broker_url, set_as_current=False)
-    app.conf.broker_transport_options = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
-    yield app
-    app.close()
 
 
 def audited(fleet: ForeignFleet, action: str) -> list[dict[str, Any]]:
@@ -45,12 +34,6 @@ def audited(fleet: ForeignFleet, action: str) -> list[dict[str, Any]]:
         "select outcome, detail from earthgazer.operator_actions where action = :action order by id",
         action=action,
     )
-
-
-def reconciled(fleet: ForeignFleet) -> tuple[str, ...]:
-    with closing(Mailbox(fleet.app)) as mailbox, closing(RedisBroker(fleet.app)) as broker:
-        done = reconcile(fleet.database, fleet.app, broker, mailbox, grace_s=-1.0, timeout_s=1.0)
-        return done.republished
 
 
 def test_a_retry_counts_as_sent_and_comes_back_where_it_is_nowhere(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,33 +11,12 @@ import redis
 from celery import Celery, chain, chord, group
 
 from earthgazer_core.errors import RefusedError, ServiceUnavailableError, UnsureError
-from earthgazer_core.operations.broker import RedisBroker
-from earthgazer_core.operations.mailbox import Mailbox
-from earthgazer_core.operations.reconcile import reconcile
 from earthgazer_core.operations.retry import Retrier
 from tests.campaigns.faulty_proxy import FaultyProxy
+from tests.core.operations.reconciling import reconciled
 from tests.core.recorder.fleet import ForeignFleet, eventually
 
 pytestmark = pytest.mark.fleet
-
-
-@pytest.fixture
-def operator(broker_url: str, proxied_url: str) -> Iterator[Celery]:
-    """An operator's app, whose messages go through the proxy; results it reads directly."""
-    app = Celery("operator", broker=proxied_url, backend=broker_url, set_as_current=False)
-    app.conf.broker_transport_options = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
-    yield app
-    # Results that outlive their server would unsubscribe from it when they are collected.
-    consumer: Any = app.backend.result_consumer  # type: ignore[attr-defined]
-    consumer.stop()
-    consumer.subscribed_to.clear()
-    app.close()
-
-
-def reconciled(fleet: ForeignFleet) -> tuple[str, ...]:
-    with closing(Mailbox(fleet.app)) as mailbox, closing(RedisBroker(fleet.app)) as broker:
-        done = reconcile(fleet.database, fleet.app, broker, mailbox, grace_s=-1.0, timeout_s=1.0)
-        return done.republished
 
 
 def waiting(redis_client: redis.Redis) -> list[str]:
