@@ -12,6 +12,7 @@ from textual.app import ReturnType
 from textual.events import Resize
 from textual.screen import Screen
 
+from earthgazer_tui.terminal.compositor import use_punctual_compositor
 from earthgazer_tui.terminal.driver import FrameDriver
 from earthgazer_tui.terminal.kept_stylesheet import KeptStylesheet
 from earthgazer_tui.terminal.key_order import KeyOrderApp
@@ -30,6 +31,7 @@ class FramedApp(KeyOrderApp[ReturnType], Generic[ReturnType]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         ring_late_ones()
+        use_punctual_compositor()
         self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self._is_built = asyncio.Event()
         self._is_built.set()

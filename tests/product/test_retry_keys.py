@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from celery import chain, chord, group
 from earthgazer_core import recorder
 from earthgazer_core.stack.postgres import PostgresServer
 from earthgazer_core.stack.valkey import ValkeyServer
-from tests.core.operations.chord_fleet import ChordFleet, module_fleet
+from tests.core.operations.chord_fleet import ChordFleet, chord_fleet
 from tests.core.recorder.fleet import eventually
 from tests.product.conftest import Product
 from tests.product.terminal import Terminal
@@ -22,19 +23,11 @@ pytestmark = [pytest.mark.fleet, pytest.mark.timeout(240)]
 LEFT, CTRL_S = "\x1b[D", "\x13"
 
 
-@pytest.fixture(autouse=True)
-def _no_recorder_of_others() -> None:
-    """The fleet lives as long as the module, its recorder too."""
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def fleet(
-    valkey: ValkeyServer,
-    postgres: PostgresServer,
-    _migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
+    valkey: ValkeyServer, postgres: PostgresServer, _migrated_template: str, tmp_path: Path
 ) -> Iterator[ChordFleet]:
-    with module_fleet(valkey, postgres, _migrated_template, tmp_path_factory.mktemp("retry")) as fleet:
+    with chord_fleet(valkey, postgres, _migrated_template, tmp_path) as fleet:
         fleet.start_worker(options=("--queues", "steps", "-E"))
         yield fleet
 

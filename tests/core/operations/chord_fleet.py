@@ -207,7 +207,7 @@ class ChordFleet(ForeignFleet):
 
 
 @contextmanager
-def module_fleet(
+def chord_fleet(
     valkey: ValkeyServer, postgres: PostgresServer, template: str, directory: Path
 ) -> Iterator[ChordFleet]:
     """Yield a fleet with a broker and a database of its own."""

@@ -20,7 +20,7 @@ from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.reconcile import reconcile
 from earthgazer_core.stack.postgres import PostgresServer
 from earthgazer_core.stack.valkey import ValkeyServer
-from tests.core.operations.chord_fleet import ChordFleet, module_fleet
+from tests.core.operations.chord_fleet import ChordFleet, chord_fleet
 from tests.core.recorder.fleet import eventually
 
 pytestmark = pytest.mark.fleet
@@ -40,7 +40,7 @@ def fleet(
     _migrated_template: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ChordFleet]:
-    with module_fleet(valkey, postgres, _migrated_template, tmp_path_factory.mktemp("chords")) as fleet:
+    with chord_fleet(valkey, postgres, _migrated_template, tmp_path_factory.mktemp("chords")) as fleet:
         fleet.start_worker(options=("--queues", "steps"))
         yield fleet
 
