@@ -88,15 +88,19 @@ async def test_depth_is_split_by_priority_and_a_queue_without_consumer_alerts(
 ) -> None:
     for priority in (0, 0, 3, 9):
         foreign.send("foreign.add", 1, 2, priority=priority)
+    # Depths, consumers and ages are asked one after the other.
     snapshot = await until(
-        fleet, lambda s: s.queues and s.queues[0].depth == 4 and s.queues[0].consumers == 0
+        fleet,
+        lambda s: (
+            s.queues
+            and s.queues[0].depth == 4
+            and s.queues[0].consumers == 0
+            and s.counters.oldest_waiting_s is not None
+            and any(a.severity == "critical" and "no worker consumes" in a.text for a in s.alerts)
+        ),
     )
     assert snapshot.queues[0].by_priority == ((0, 2), (3, 1), (9, 1))
     assert snapshot.badges.queues == 4
-    assert any(
-        alert.severity == "critical" and "no worker consumes" in alert.text for alert in snapshot.alerts
-    )
-    assert snapshot.counters.oldest_waiting_s is not None
 
 
 async def test_a_killed_worker_is_late_then_lost_and_never_called_stopped(
