@@ -42,6 +42,7 @@ class Day:
     """A subscription to a fleet that is no more than its messages."""
 
     is_behind = False
+    is_drained = False
 
     def __init__(self, tasks: int) -> None:
         self._left = tasks // TASKS_PER_MESSAGE

@@ -29,6 +29,7 @@ class AmqpSubscription:
         self._inbox: list[Any] = []
         self._is_alive = False
         self.is_behind = False
+        self.is_drained = True
 
     def open(self) -> None:
         """Connect and subscribe.
@@ -65,6 +66,7 @@ class AmqpSubscription:
         except TimeoutError:
             pass
         self.is_behind = len(self._inbox) >= _MOST
+        self.is_drained = not self.is_behind
         if not self._inbox:
             # An idle fleet sends nothing; that the broker is there is what the heartbeat says.
             is_alive, self._is_alive = self._is_alive, False

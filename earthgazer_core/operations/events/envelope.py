@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 from typing import Any
 
 import orjson
+from pybase64 import b64decode
 
 
 def events_of(payload: bytes) -> list[dict[str, Any]]:

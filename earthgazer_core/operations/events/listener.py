@@ -15,8 +15,10 @@ from earthgazer_core.operations.events.subscription import LINK_ERRORS, Subscrip
 _READ_TIMEOUT_S: Final = 0.5
 _PING_EVERY_S: Final = 5.0
 _SILENCE_S: Final = 15.0
-_NAP_S: Final = 0.05
-"""A screen is painted four times a second; a read finds the caches cold and costs as much as 50 events."""
+_NAP_S: Final = 0.1
+"""A screen is painted four times a second; a read finds the caches cold and costs as much as 100 events."""
+_MOST_WAITING: Final = 500
+"""Events that may gather in a nap: a broker cuts off who leaves megabytes with it."""
 _BACKOFF_S: Final = (0.2, 5.0)
 
 
@@ -92,7 +94,8 @@ class EventListener:
             self._subscription = self._subscribe(self._app)
 
     def _listen(self, subscription: Subscription) -> None:
-        heard = pinged = idle = time.monotonic()
+        heard = pinged = idle = since = time.monotonic()
+        told = 0
         while not self._stop.is_set():
             payloads = subscription.read(_READ_TIMEOUT_S)
             now = time.monotonic()
@@ -101,18 +104,20 @@ class EventListener:
             self._hearer.turn(now - idle)
             if payloads is not None:
                 heard = now
-                if payloads:
-                    self._tell(subscription, payloads, now)
+                told += self._tell(subscription, payloads, now)
             elif now - heard > _SILENCE_S:
                 raise TimeoutError(f"the broker said nothing for {now - heard:.0f} s")
             if now - pinged > _PING_EVERY_S:
                 subscription.ping()
                 pinged = now
-            if payloads and idle == now:
+            if payloads and subscription.is_drained:
                 # Many messages at one read cost less than half of what they cost one by one.
-                self._stop.wait(_NAP_S)
+                each_s = (now - since) / max(told, 1)
+                since, told = now, 0
+                self._stop.wait(min(_NAP_S, _MOST_WAITING * each_s))
+                idle = time.monotonic()
 
-    def _tell(self, subscription: Subscription, payloads: list[Any], now: float) -> None:
+    def _tell(self, subscription: Subscription, payloads: list[Any], now: float) -> int:
         events: list[dict[str, Any]] = []
         unread: list[Exception] = []
         for payload in payloads:
@@ -120,4 +125,6 @@ class EventListener:
                 events.extend(subscription.events_of(payload))
             except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
                 unread.append(error)
-        self._hearer.hear(events, unread, now)
+        if payloads:
+            self._hearer.hear(events, unread, now)
+        return len(events)

@@ -14,7 +14,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from earthgazer_core.operations.events.envelope import events_of
 
 _CHUNK = 128 * 1024
-_MUCH = 32 * 1024
+_MUCH = 64 * 1024
+"""What Redis writes at a time to who has more to get."""
 _MESSAGES = (b"pmessage", b"message")
 
 
@@ -32,6 +33,7 @@ class RedisSubscription:
         self._exchange: str = app.conf.event_exchange
         self._poll = select.poll()
         self.is_behind = False
+        self.is_drained = True
 
     def open(self, timeout_s: float = 5.0) -> None:
         """Connect and subscribe.
@@ -69,6 +71,7 @@ class RedisSubscription:
         """
         link, reader = self._socket, self._reader
         link.settimeout(timeout_s)
+        waited = self._holds_more(link)
         size = 0
         # TLS gives a record at a time, and other sockets what one write of the broker's brought.
         while size == 0 or (size < _CHUNK and self._holds_more(link)):
@@ -80,12 +83,11 @@ class RedisSubscription:
                 raise RedisConnectionError("the broker closed the connection")
             reader.feed(chunk)
             size += len(chunk)
+        # How long a read takes says nothing on a busy machine, and what we had to wait for may be a burst.
+        self.is_drained = size < _MUCH
+        self.is_behind = waited and not self.is_drained
         if not size:
-            self.is_behind = False
             return None
-        # How long a read takes says nothing on a busy machine. A broker that has more to say than we take
-        # writes much at a time, even where it is slow itself.
-        self.is_behind = size >= _MUCH
         payloads = []
         while (item := reader.gets()) is not False:
             if isinstance(item, list) and len(item) >= 3 and item[0] in _MESSAGES:

@@ -29,7 +29,9 @@ class Subscription(Protocol):
     """A subscription to the events of a fleet, for one thread."""
 
     is_behind: bool
-    """Whether the last thing read had been waiting for us already, rather than we for it."""
+    """Whether much had been waiting for us at the last read, rather than we for it."""
+    is_drained: bool
+    """Whether the last read left nothing with the broker, as far as we can tell."""
 
     def open(self) -> None:
         """Connect and subscribe; raises one of :data:`LINK_ERRORS`."""
