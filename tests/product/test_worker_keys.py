@@ -123,13 +123,12 @@ class Watched:
             self.console.wait_exit()
 
 
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """A fleet of four kinds of workers, and a console that shows them; started once for all tests."""
-    directory = tmp_path_factory.mktemp("keys")
-    broker = ValkeyServer(directory, dies_with_parent=True)
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    """A fleet of four kinds of workers, and a console that shows them."""
+    broker = ValkeyServer(tmp_path, dies_with_parent=True)
     broker.start()
-    watched = Watched(broker.url_of(0), directory)
+    watched = Watched(broker.url_of(0), tmp_path)
     try:
         watched.console.wait_for("1 Overview")
         watched.console.press("6")
