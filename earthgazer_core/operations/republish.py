@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from earthgazer_core.operations.reasons import reason_of
 from earthgazer_core.operations.steady import OneProducer, SteadyProducer
 from earthgazer_core.recorder.describe import parse_time
 from earthgazer_core.recorder.graph import first_steps
+from earthgazer_core.recorder.revocations import FORGET_REVOKED
 
 _PATIENCE_S = 5
 _OF_DELIVERY = ("delivery_tag", "delivery_info", "body_encoding")
@@ -130,6 +131,29 @@ def publish_signature(
             # Or RabbitMQ's answer to our good-bye would be waited for without an end.
             connection.collect()
             raise _unsure(steady) from steady.error
+
+
+def forget_revoked(app: Celery, task_ids: Iterable[str]) -> None:
+    """Have workers that record forget that these were revoked; nobody waits for their answers.
+
+    Celery revokes all tasks of a body that is a group when its header fails. What is published under those
+    ids later is discarded by every worker that heard of it.
+
+    Raises:
+        RefusedError: the broker refuses; nothing was published.
+        ServiceUnavailableError: the broker is away; likewise.
+    """
+    with _translated(), _connected(app) as connection:
+        try:
+            app.control.broadcast(
+                FORGET_REVOKED, arguments={"task_ids": sorted(task_ids)}, connection=connection
+            )
+        except connection.connection_errors as error:
+            # Or RabbitMQ's answer to our good-bye would be waited for without an end.
+            connection.collect()
+            raise ServiceUnavailableError(
+                f"broker unavailable, nothing was published: {reason_of(error)}"
+            ) from error
 
 
 @contextmanager

@@ -21,9 +21,9 @@ from earthgazer_core.operations import audit
 from earthgazer_core.operations.broker import RedisBroker
 from earthgazer_core.operations.chord import ChordKeys
 from earthgazer_core.operations.collected import collecting
-from earthgazer_core.operations.republish import publish, publish_signature, renewed
+from earthgazer_core.operations.republish import forget_revoked, publish, publish_signature, renewed
 from earthgazer_core.operations.retry_body import BodyCase, judge_body
-from earthgazer_core.operations.retry_case import Case, judge, whereabouts
+from earthgazer_core.operations.retry_case import Case, judge, revoked_with, whereabouts
 from earthgazer_core.operations.retry_offer import COPY, IN_PLACE, REFUSED, Retried, RetryOffer, RetryPlanItem
 from earthgazer_core.operations.retry_rows import forget_blocked, remember
 from earthgazer_core.recorder.message import Seal, serialise
@@ -215,6 +215,8 @@ class Retrier:
         noted = audit.note(session, "task.retry", target, "done", detail, self._context)
         # All that the database could object to comes before the message, which can't be taken back.
         session.flush()
+        if case.revoked:
+            forget_revoked(self._app, case.revoked)
         for repair in case.repairs:
             self._chords.settle(repair)
             if new_id:
@@ -234,6 +236,9 @@ class Retrier:
         detail = {"mode": IN_PLACE, "attempt": 1, "chord": case.record.group_id}
         noted = audit.note(session, "task.retry", target, "done", detail, self._context)
         session.flush()
+        if revoked := revoked_with(case.signature):
+            # The header may have failed before it succeeded.
+            forget_revoked(self._app, revoked)
         unsure: UnsureError | None = None
         with self._chords.claimed(case.record) as results:
             try:

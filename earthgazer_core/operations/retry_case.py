@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -20,6 +22,7 @@ from earthgazer_core.operations.chord import ChordKeys, Repair
 from earthgazer_core.operations.chord_places import Place, places
 from earthgazer_core.operations.chord_record import ChordRecord, chord_record
 from earthgazer_core.operations.retry_offer import COPY, IN_PLACE, REFUSED, RetryOffer
+from earthgazer_core.recorder.graph import last_ids
 from earthgazer_core.recorder.message import Body, Seal, parse_json_body
 from earthgazer_core.recorder.order import FAILED, UNFINISHED
 
@@ -36,6 +39,8 @@ class Case:
     """What has to happen to chords that wait for it."""
     is_run_cancelled: bool
     offer: RetryOffer
+    revoked: frozenset[str] = frozenset()
+    """Ids of tasks that come after it, which Celery revoked when it failed."""
 
 
 def judge(
@@ -79,9 +84,10 @@ def _judged(session: Session, seal: Seal, keys: ChordKeys, case: Case) -> Case:
     embed = body[2] if body else {}
     later = len(embed.get("chain") or ())
     is_poisoned = case.is_run_cancelled or row.state == "REVOKED" or _was_revoked(session, row.task_id)
+    waiting = places(message.headers, embed)
     repairs = tuple(
         _repair(session, row, place, chord_record(session, seal, place.group_id, place.body))
-        for place in places(message.headers, embed)
+        for place in waiting
     )
     for repair in repairs:
         reason = keys.refusal(repair)
@@ -102,7 +108,13 @@ def _judged(session: Session, seal: Seal, keys: ChordKeys, case: Case) -> Case:
         mode=COPY if is_poisoned else IN_PLACE,
         reason="; ".join(comes_with) or "the recorded message, unchanged",
     )
-    return replace(case, body=body, repairs=repairs, offer=offer)
+    revoked = frozenset(one for place in waiting for one in revoked_with(place.body))
+    return replace(case, body=body, repairs=repairs, offer=offer, revoked=revoked)
+
+
+def revoked_with(body: Mapping[str, Any]) -> list[str]:
+    """Return the ids of a chord's body that Celery revokes when the header fails."""
+    return last_ids(body) if body.get("subtask_type") == "group" else []
 
 
 def _not_failed(row: TaskExecutionRow) -> str:

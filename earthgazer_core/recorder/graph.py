@@ -197,5 +197,21 @@ def first_steps(signature: Any) -> list[tuple[str, str]]:
     return [(task_id, str(signature.get("task")))] if isinstance(task_id, str) else []
 
 
+def last_ids(signature: Any) -> list[str]:
+    """Return the ids of the tasks that a signature ends with."""
+    if not isinstance(signature, Mapping):
+        return []
+    kwargs = signature.get("kwargs") or {}
+    match signature.get("subtask_type"):
+        case "chain":
+            return [one for task in (kwargs.get("tasks") or ())[-1:] for one in last_ids(task)]
+        case "group":
+            return [one for task in kwargs.get("tasks") or () for one in last_ids(task)]
+        case "chord":
+            return last_ids(kwargs.get("body"))
+    task_id = (signature.get("options") or {}).get("task_id")
+    return [task_id] if isinstance(task_id, str) else []
+
+
 def _slot(group_id: str, task_id: Any, group_index: Any, body: Mapping[str, Any]) -> dict[str, Any]:
     return {"group_id": group_id, "task_id": task_id, "group_index": group_index, "body": body}

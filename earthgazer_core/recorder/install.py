@@ -17,6 +17,7 @@ from earthgazer_core.recorder.log_tail import LogTail
 from earthgazer_core.recorder.message import Seal
 from earthgazer_core.recorder.publisher import PublishRecorder
 from earthgazer_core.recorder.redaction import Redactor
+from earthgazer_core.recorder.revocations import answer_to_forget_revoked
 from earthgazer_core.recorder.spool import Spool
 from earthgazer_core.recorder.store import connector
 from earthgazer_core.recorder.worker import WorkRecorder
@@ -58,6 +59,7 @@ class Recorder:
             (signals.task_internal_error, self._work.broken),
             (signals.task_revoked, self._work.revoked),
             (signals.task_unknown, self._work.unknown),
+            (signals.worker_init, self._worker_begins),
             (signals.worker_process_shutdown, self._flush),
             (signals.worker_shutdown, self._flush),
         ]
@@ -102,6 +104,9 @@ class Recorder:
             "is_named": True,
         }
         self.writer.add([("runs", row)])
+
+    def _worker_begins(self, **_: Any) -> None:
+        answer_to_forget_revoked()
 
     def _flush(self, **_: Any) -> None:
         self.writer.close()

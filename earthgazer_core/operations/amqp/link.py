@@ -35,6 +35,10 @@ def linked(app: Celery) -> Iterator[Any]:
         connection = open_link(app)
         try:
             yield connection
+        except (UnsureError, *connection.connection_errors):
+            # Its answer to our good-bye would be waited for as long once more.
+            connection.collect()
+            raise
         finally:
             connection.release()
 

@@ -64,10 +64,12 @@ class BrokerMarks:
                 publisher = SurePublisher(connection)
                 with doubted(f"{queue} may have been marked so: look whether it is paused"):
                     publisher.publish(text, _KEPT, content_type="application/json", delivery_mode=2)
-                publisher.close()
-                if tag is not None:
-                    channel.basic_ack(tag, multiple=True)
-            channel.close()
+                    publisher.close()
+                    if tag is not None:
+                        channel.basic_ack(tag, multiple=True)
+                    channel.close()
+            else:
+                channel.close()
         return is_same
 
 
@@ -95,9 +97,16 @@ def _locked(connection: Any) -> Iterator[None]:
             time.sleep(_LOOK_AGAIN_S)
     try:
         yield
-    finally:
+    except BaseException:
+        # The lock goes with the connection. A good-bye that isn't answered would hide what went wrong.
+        connection.collect()
+        raise
+    try:
         channel.queue_delete(_LOCK)
         channel.close()
+    except connection.connection_errors:
+        # What was wanted under it is done: likewise.
+        connection.collect()
 
 
 def _newest(channel: Any) -> tuple[dict[str, bytes], int | None]:

@@ -155,6 +155,7 @@ class AmqpQueueBroker(AmqpBroker):
                 for held in victims:
                     walk.discard(held)
                 if victims:
+                    walk.settle()
                     on_page([held.stored.raw for held in victims])
         return 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +46,8 @@ class Walk:
         self._channel.auto_decode = False
         self._queue = queue
         self._position = 0
-        self.has_discarded = False
-        """Whether anything was taken away."""
+        self.unsettled = 0
+        """Messages that were taken away, of which the broker has not confirmed that it knows."""
 
     def next(self, most: int) -> list[Held]:
         """Return so many of the next messages, fewer at the end.
@@ -67,9 +67,16 @@ class Walk:
         return found
 
     def discard(self, held: Held) -> None:
-        """Take a message away for good."""
-        self.has_discarded = True
+        """Take a message away, for good once that is settled."""
+        self.unsettled += 1
         self._channel.basic_ack(held.message.delivery_info["delivery_tag"])
+
+    def settle(self) -> None:
+        """Wait until the broker has taken note of what was taken away."""
+        if self.unsettled:
+            # An acknowledgement has no answer, but what is asked after it is answered after it.
+            self._channel.basic_qos(0, 0, False)
+            self.unsettled = 0
 
     def close(self) -> None:
         """Give back what was not taken away."""
@@ -84,18 +91,25 @@ def walking(app: Celery, queue: str) -> Iterator[Walk]:
         NotFoundError: there is no such queue.
         RefusedError: the broker refuses.
         ServiceUnavailableError: it is away.
-        UnsureError: it went away after something was taken away.
+        UnsureError: it went away before it confirmed what was taken away.
     """
     with linked(app) as connection:
         walk = Walk(connection, queue)
         try:
             yield walk
-            walk.close()
+            walk.settle()
         except (AMQPError, KombuError, OSError):
-            if not walk.has_discarded:
+            if not walk.unsettled:
                 raise
-            with doubted("messages that were taken away may be back"):
+            with doubted(f"{_counted(walk.unsettled)} may be gone, or back in {queue}"):
                 raise
+        # All is done: where the good-bye is lost, the broker gives back the rest with the connection.
+        with suppress(AMQPError, KombuError, OSError):
+            walk.close()
+
+
+def _counted(n: int) -> str:
+    return "one message" if n == 1 else f"up to {n} messages"
 
 
 def quorum(queue: str) -> str:
