@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from earthgazer_core.db import migrations
 from earthgazer_core.errors import ConflictError
+from tests.campaigns.older_schemas import check_older
 from tests.campaigns.schemas import engine_of, fresh_database, revisions
 from tests.campaigns.services import campaign_services
 from tests.campaigns.tally import Tally
@@ -28,6 +29,16 @@ def test_every_released_schema_comes_up_with_its_rows() -> None:
                     check_commands(tally, url, revision)
                     asyncio.run(check_console(tally, url, services.valkey.url, revision))
         check_killed(tally, services.postgres, revisions()[0], 200, None)
+    assert tally.faults == []
+
+
+@pytest.mark.fleet
+@pytest.mark.timeout(240)
+def test_on_an_older_schema_all_works_or_names_the_remedy() -> None:
+    tally = Tally("short", is_quiet=True)
+    with campaign_services() as services:
+        for revision in (None, revisions()[0], revisions()[-2]):
+            check_older(tally, services, revision)
     assert tally.faults == []
 
 

@@ -31,6 +31,7 @@ from earthgazer_tui.fleet.errors import FleetError
 from earthgazer_tui.fleet.live.fleet import LiveFleet
 from earthgazer_tui.fleet.live.options import LiveOptions
 from tests.campaigns import versions
+from tests.campaigns.older_schemas import check_older
 from tests.campaigns.schemas import contents, counts, engine_of, fill, fresh_database, revisions, schema
 from tests.campaigns.services import campaign_services
 from tests.campaigns.tally import Tally
@@ -235,6 +236,8 @@ def campaign(tally: Tally, *, executions: int, kills: int, seed: int) -> None:
                 check_commands(tally, url, revision)
                 asyncio.run(check_console(tally, url, services.valkey.url, revision))
         released = revisions()[:-1]
+        for older in (None, *released):
+            check_older(tally, services, older)
         for number in range(kills):
             check_killed(
                 tally, services.postgres, released[number % len(released)], executions,

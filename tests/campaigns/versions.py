@@ -243,7 +243,7 @@ async def what_is_told(services: CampaignServices, url: str) -> str:
 
     def words(snapshot: Snapshot) -> list[str]:
         told = [snapshot.database.detail, *(alert.text for alert in snapshot.alerts)]
-        return [one for one in told if "than this EarthGazer" in one]
+        return [one for one in told if "than this EarthGazer" in one or "no tables of EarthGazer" in one]
 
     snapshot = await first_snapshot(services, url, lambda snapshot: bool(words(snapshot)))
     return words(snapshot)[0] if snapshot is not None else ""

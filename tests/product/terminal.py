@@ -19,6 +19,8 @@ from typing import Self
 import psutil
 import pyte
 
+from tests.product.lenient_screen import LenientScreen
+
 KEYS = {
     "enter": "\r",
     "escape": "\x1b",
@@ -40,7 +42,7 @@ class Terminal:
         self, command: Sequence[str], *, columns: int = 80, lines: int = 24, env: Mapping[str, str], cwd: Path
     ) -> None:
         self.received = bytearray()
-        self._screen = pyte.Screen(columns, lines)
+        self._screen = LenientScreen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self._exit_code: int | None = None
