@@ -15,9 +15,9 @@ from earthgazer_core.operations.events.subscription import LINK_ERRORS, Subscrip
 _READ_TIMEOUT_S: Final = 0.5
 _PING_EVERY_S: Final = 5.0
 _SILENCE_S: Final = 15.0
-_NAP_S: Final = 0.1
+_NAP_S: Final = 0.125
 """A screen is painted four times a second; a read finds the caches cold and costs as much as 100 events."""
-_MOST_WAITING: Final = 500
+_MOST_WAITING: Final = 700
 """Events that may gather in a nap: a broker cuts off who leaves megabytes with it."""
 _BACKOFF_S: Final = (0.2, 5.0)
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from earthgazer_tui.fleet.live import sanitise
 from earthgazer_tui.fleet.live.names import Names
 from earthgazer_tui.fleet.live.records import KEPT_LONGER, TERMINAL, UNSEEN, TaskRecord, WorkerRecord
-from earthgazer_tui.fleet.live.sender_clocks import SenderClocks
+from earthgazer_tui.fleet.live.sender_clocks import LATE_UNKNOWN_S, SenderClocks
 
 Event = Mapping[str, Any]
 
@@ -105,8 +105,8 @@ class EventsState:
         self._now = time.monotonic() if now is None else now
         self._heard_at = heard_at
         folds = self._folds
+        self.events += len(events)
         for event in events:
-            self.events += 1
             try:
                 fold = folds.get(event["type"])
                 if fold is not None:
@@ -173,10 +173,13 @@ class EventsState:
 
     def _moment(self, event: Event) -> float:
         """Return when an event happened, by our clock."""
-        told = _finite(event["timestamp"])
-        if self._heard_at is None:
+        told, heard_at, clocks = event["timestamp"], self._heard_at, self._clocks
+        if heard_at is None:
+            return _finite(told)
+        # As nearly always, where nobody's clock is off; here, because calls are what a flood of events costs.
+        if type(told) is float and not clocks.ahead and 0.0 <= heard_at - told <= LATE_UNKNOWN_S:
             return told
-        return self._clocks.ours(event.get("hostname", ""), told, self._heard_at)
+        return clocks.ours(event.get("hostname", ""), _finite(told), heard_at)
 
     # ── tasks ─────────────────────────────────────────────────────────────
     def _task(self, event: Event, *, always: bool = False) -> TaskRecord | None:
@@ -226,7 +229,7 @@ class EventsState:
             task.kwargs = sanitise.line(kwargs, _ARGUMENTS_LIMIT)
             task.is_as_told &= task.kwargs == kwargs
         if (root := event.get("root_id")) is not None:
-            task.root_id = sanitise.name(root)
+            task.root_id = task.task_id if root == task.task_id else sanitise.name(root)
         if (parent := event.get("parent_id")) is not None:
             task.parent_id = sanitise.name(parent)
 

@@ -9,7 +9,7 @@ _NOTHING_S: Final = 2.0
 """A difference that delivery explains."""
 _LATE_S: Final = 300.0
 """Longest time that we may be behind with listening; what seems to be older comes from a wrong clock."""
-_LATE_UNKNOWN_S: Final = 10.0
+LATE_UNKNOWN_S: Final = 10.0
 """Likewise, of a sender that has no heartbeat to set our idea of its clock by."""
 _BEATS: Final = 3
 _MOST: Final = 5_000
@@ -20,8 +20,8 @@ class SenderClocks:
 
     def __init__(self) -> None:
         self._beats: dict[str, deque[float]] = {}
-        self._ahead: dict[str, float] = {}
-        """Seconds, of the senders whose clocks are off."""
+        self.ahead: dict[str, float] = {}
+        """Seconds by which they are, of the senders whose clocks are off."""
 
     def note_heartbeat(self, sender: str, told: float, heard: float) -> None:
         """Note what a worker's clock showed when we heard it."""
@@ -34,16 +34,16 @@ class SenderClocks:
         # Each came some time after it was sent: the one that came soonest is the nearest to the truth.
         ahead = max(beats)
         if abs(ahead) > _NOTHING_S:
-            self._ahead[sender] = ahead
+            self.ahead[sender] = ahead
         else:
-            self._ahead.pop(sender, None)
+            self.ahead.pop(sender, None)
 
     def ours(self, sender: str, told: float, heard: float) -> float:
         """Return when something happened, by our clock: not after we heard of it, and not ages before."""
-        at = told - self._ahead.get(sender, 0.0)
+        at = told - self.ahead.get(sender, 0.0)
         if at > heard:
             return heard
         late_s = heard - at
-        if late_s > _LATE_UNKNOWN_S and (late_s > _LATE_S or sender not in self._beats):
+        if late_s > LATE_UNKNOWN_S and (late_s > _LATE_S or sender not in self._beats):
             return heard
         return at
