@@ -76,12 +76,10 @@ def main(kind: str, url: str) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     app = Celery("bench", broker=url, set_as_current=False)
-    options: dict[str, Any] = {"socket_keepalive": True}
     if url.startswith("rediss://"):
         import ssl
 
         app.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_NONE}
-    app.conf.broker_transport_options = options
     taken = {"ours": ours, "state": celery_state}[kind](app, stop)
     print(json.dumps(taken), flush=True)
 
