@@ -13,7 +13,7 @@ from textual.types import CSSPathType
 
 from earthgazer_tui.commands.common import Freeze
 from earthgazer_tui.fleet.errors import FilterError, FleetError
-from earthgazer_tui.fleet.models import ServiceState, Snapshot
+from earthgazer_tui.fleet.models import Badges, ServiceState, Snapshot
 from earthgazer_tui.key_hints import with_keys
 from earthgazer_tui.screens.commanding import ALWAYS_SHOWN, CommandingScreen
 from earthgazer_tui.screens.frame import banner_text, header_state, wait_text
@@ -52,6 +52,8 @@ class FleetScreen(CommandingScreen):
         self._is_refreshing = False
         self._is_loaded = False
         self._outside: frozenset[str] | None = None
+        self._badges_before: Badges | None = None
+        self._has_rested = False
 
     def compose(self) -> ComposeResult:
         """Make the frame around the body."""
@@ -95,7 +97,7 @@ class FleetScreen(CommandingScreen):
         store = self.session.store
         store.shown.subscribe(self, lambda _: self._take_snapshot())
         store.freeze_changed.subscribe(self, lambda _: self._show_frame())
-        self.set_interval(self.session.refresh_s, self._poll)
+        self.set_interval(self.session.refresh_s, self._tick)
         self._show_keys()
 
     def on_screen_resume(self, event: ScreenResume) -> None:
@@ -201,6 +203,18 @@ class FleetScreen(CommandingScreen):
         wait = wait_text(snapshot, self.NEEDS, is_answered=self.is_answered(snapshot))
         for table in self.query(LineTable):
             table.show_wait(wait)
+
+    def _tick(self) -> None:
+        """Look again; where nothing waits, runs or has changed, only every other time."""
+        if not self.is_active:
+            return
+        snapshot = self.session.store.snapshot
+        badges, before = None if snapshot is None else snapshot.badges, self._badges_before
+        self._badges_before = badges
+        is_quiet = badges is not None and badges == before and not (badges.tasks or badges.queues)
+        self._has_rested = is_quiet and not self._has_rested
+        if not self._has_rested:
+            self._poll()
 
     def _poll(self) -> None:
         if not self.is_active or self._is_refreshing:

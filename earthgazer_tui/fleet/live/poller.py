@@ -37,7 +37,8 @@ CENSUS_EVERY_S = 10.0
 DATABASE_EVERY_S = 1.0
 FRESHNESS_EVERY_S = 20.0
 STACK_EVERY_S = 2.0
-PAUSES_EVERY_S = 1.0
+PAUSES_EVERY_S = 2.0
+DEEDS_EVERY_S = 5.0
 RATES_EVERY_S = 10.0
 SCHEMA_EVERY_S = 30.0
 SURVEY_TIMEOUT_S = 1.0
@@ -111,6 +112,7 @@ class Poller:
 
     def hurry(self) -> None:
         """Look at once at what an operator may have changed."""
+        self._next.pop("deeds", None)
         self._hurry.set()
         self._hurry = asyncio.Event()
 
@@ -302,7 +304,9 @@ class Poller:
             rates = await self._runner.run(_CALL_S, self._reader.read, queue_rates)
             seen.rates = {rate.queue: rate for rate in rates}
         seen.progress = found.progress
-        seen.deeds = await self._runner.run(_CALL_S, self._workers.recorded, self._reader)
+        # What operators do elsewhere; after a deed of our own it is looked at once.
+        if seen.reports and self._is_due("deeds", DEEDS_EVERY_S):
+            seen.deeds = await self._runner.run(_CALL_S, self._workers.recorded, self._reader)
         if found.silent:
             with self._state.lock:
                 for worker in self._state.workers.values():
