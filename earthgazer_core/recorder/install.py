@@ -59,7 +59,7 @@ class Recorder:
             (signals.task_internal_error, self._work.broken),
             (signals.task_revoked, self._work.revoked),
             (signals.task_unknown, self._work.unknown),
-            (signals.worker_init, self._worker_begins),
+            (signals.worker_init, answer_to_forget_revoked),
             (signals.worker_process_shutdown, self._flush),
             (signals.worker_shutdown, self._flush),
         ]
@@ -104,9 +104,6 @@ class Recorder:
             "is_named": True,
         }
         self.writer.add([("runs", row)])
-
-    def _worker_begins(self, **_: Any) -> None:
-        answer_to_forget_revoked()
 
     def _flush(self, **_: Any) -> None:
         self.writer.close()

@@ -9,7 +9,7 @@ FORGET_REVOKED: Final = "earthgazer_forget_revoked"
 """Remote-control command of workers that record."""
 
 
-def answer_to_forget_revoked() -> None:
+def answer_to_forget_revoked(**_: Any) -> None:
     """Have the worker in this process know the command."""
     # Only a worker has use for what this imports.
     from celery.worker.control import control_command

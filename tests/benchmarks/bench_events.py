@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,19 +55,8 @@ def run(*, quick: bool) -> Iterator[Figure]:
                 ours = measure("ours", server.url, rate, seconds, is_batched=is_batched)
                 peer = measure("state", server.url, rate, seconds, is_batched=is_batched)
                 name = f"{rate:,} events/s {how}"
-                yield Figure(
-                    f"CPU an event, {name}", ours.cpu_us, "µs", peer="Celery's State", peer_value=peer.cpu_us,
-                    note=f"details shed {ours.shed:,}",
-                )  # fmt: skip
-                loss = 100.0 * (1 - (ours.taken or 0) / ours.sent)
-                peer_loss = 100.0 * (1 - (peer.taken or 0) / peer.sent)
-                yield Figure(
-                    f"events lost, {name}", loss, "%", 0.0 if rate <= 20_000 else None, peer="Celery's State",
-                    peer_value=peer_loss,
-                )  # fmt: skip
-                yield Figure(
-                    f"peak memory, {name}", ours.peak_mb, "MB", peer="Celery's State", peer_value=peer.peak_mb
-                )
+                note = f"details shed {ours.shed:,}"
+                yield from beside(name, ours, peer, note, most_lost=0.0 if rate <= 20_000 else None)
                 if flower is not None and rate in (5_000, 10_000):
                     theirs = flower_under(flower, server.url, rate, seconds, is_batched=is_batched)
                     note = f"Flower {theirs.cpu_us:.0f} µs an event, {theirs.peak_mb:.0f} MB"
@@ -90,15 +79,30 @@ def run(*, quick: bool) -> Iterator[Figure]:
             )  # fmt: skip
 
 
+def beside(name: str, ours: Taken, peer: Taken, note: str, *, most_lost: float | None) -> Iterator[Figure]:
+    """Compare what we and Celery's State made of one load."""
+    yield Figure(
+        f"CPU an event, {name}", ours.cpu_us, "µs", peer="Celery's State", peer_value=peer.cpu_us, note=note
+    )
+    lost, peer_lost = (100.0 * (1 - (one.taken or 0) / one.sent) for one in (ours, peer))
+    yield Figure(f"events lost, {name}", lost, "%", most_lost, peer="Celery's State", peer_value=peer_lost)
+    yield Figure(f"peak memory, {name}", ours.peak_mb, "MB", peer="Celery's State", peer_value=peer.peak_mb)
+
+
 def measure(
     kind: str, url: str, rate: int, seconds: float, *, is_batched: bool, publish_url: str | None = None
 ) -> Taken:
     """Return what one consumer makes of a load."""
+    return consumed(kind, url, lambda: load(publish_url or url, rate, seconds, is_batched=is_batched))
+
+
+def consumed(kind: str, url: str, publish: Callable[[], int]) -> Taken:
+    """Return what one consumer makes of what is published, which returns how many events that were."""
     command = (sys.executable, "-m", "tests.benchmarks.event_consumers", kind, url)
     with Measured(command) as consumer:
         consumer.wait_for("ready")
         begin = consumer.cpu_s
-        sent = load(publish_url or url, rate, seconds, is_batched=is_batched)
+        sent = publish()
         settle(consumer)
         cpu, peak = consumer.cpu_s - begin, consumer.peak_bytes
         taken = json.loads(consumer.finish().splitlines()[-1])

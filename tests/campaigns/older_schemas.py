@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
 from click.testing import CliRunner
 
@@ -12,8 +11,7 @@ from earthgazer_core.cli.main import cli
 from earthgazer_core.cli.output import UNREACHABLE
 from earthgazer_core.db import migrations
 from earthgazer_tui.fleet.errors import FleetError
-from earthgazer_tui.fleet.live.fleet import LiveFleet
-from earthgazer_tui.fleet.live.options import LiveOptions
+from tests.campaigns.questions import answers
 from tests.campaigns.schemas import contents, engine_of, fill, fresh_database
 from tests.campaigns.services import CampaignServices
 from tests.campaigns.tally import Tally
@@ -65,23 +63,8 @@ def _check_line(
 async def _check_questions(
     tally: Tally, services: CampaignServices, url: str, who: str, *, has_tables: bool
 ) -> None:
-    fleet = LiveFleet(LiveOptions(broker_url=services.valkey.url, database_url=url, read_only=True))
-    await fleet.open(lambda _: None)
-    try:
-        questions = {
-            "captures": fleet.captures(), "freshness": fleet.freshness(), "capture": fleet.capture(1),
-            "runs": fleet.runs(), "run": fleet.run("run-1"), "failed": fleet.failed(), "tasks": fleet.tasks(),
-            "task": fleet.task("task-17"), "groups": fleet.failure_groups(), "schedule": fleet.schedule(),
-            "actions": fleet.actions(), "history": fleet.history(timedelta(days=30), with_times=True),
-            "traceback": fleet.traceback("task-17"), "plan": fleet.plan_retry(["task-17"]),
-        }  # fmt: skip
-        for what, question in questions.items():
-            tally.did("questions of the console")
-            try:
-                answer = await question
-            except FleetError as error:
-                tally.check(_REMEDY in str(error), f"{who}: the console's {what}: {error}")
-            else:
-                tally.check(has_tables, f"{who}: the console's {what} is {str(answer)[:200]}")
-    finally:
-        await fleet.close(None)
+    async for what, answer in answers(tally, url, services.valkey.url):
+        if isinstance(answer, FleetError):
+            tally.check(_REMEDY in str(answer), f"{who}: the console's {what}: {answer}")
+        else:
+            tally.check(has_tables, f"{who}: the console's {what} is {str(answer)[:200]}")

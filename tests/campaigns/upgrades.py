@@ -18,7 +18,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
@@ -28,10 +27,9 @@ from earthgazer_core.db import migrations
 from earthgazer_core.db.standing import standing
 from earthgazer_core.stack.postgres import PostgresServer
 from earthgazer_tui.fleet.errors import FleetError
-from earthgazer_tui.fleet.live.fleet import LiveFleet
-from earthgazer_tui.fleet.live.options import LiveOptions
 from tests.campaigns import versions
 from tests.campaigns.older_schemas import check_older
+from tests.campaigns.questions import answers
 from tests.campaigns.schemas import contents, counts, engine_of, fill, fresh_database, revisions, schema
 from tests.campaigns.services import campaign_services
 from tests.campaigns.tally import Tally
@@ -125,26 +123,11 @@ def check_commands(tally: Tally, url: str, revision: str) -> None:
 
 async def check_console(tally: Tally, url: str, broker_url: str, revision: str) -> None:
     """Ask everything that the console's screens ask."""
-    fleet = LiveFleet(LiveOptions(broker_url=broker_url, database_url=url, read_only=True))
-    await fleet.open(lambda _: None)
-    try:
-        questions = {
-            "captures": fleet.captures(), "freshness": fleet.freshness(), "capture": fleet.capture(1),
-            "runs": fleet.runs(), "run": fleet.run("run-1"), "failed": fleet.failed(), "tasks": fleet.tasks(),
-            "task": fleet.task("task-17"), "groups": fleet.failure_groups(), "schedule": fleet.schedule(),
-            "actions": fleet.actions(), "history": fleet.history(timedelta(days=30), with_times=True),
-            "traceback": fleet.traceback("task-17"), "plan": fleet.plan_retry(["task-17"]),
-        }  # fmt: skip
-        for what, question in questions.items():
-            tally.did("questions of the console")
-            try:
-                answer = await question
-            except FleetError as error:
-                tally.fault(f"{revision}: the console's {what}: {error}")
-            else:
-                tally.check(answer or what == "schedule", f"{revision}: the console's {what} is empty")
-    finally:
-        await fleet.close(None)
+    async for what, answer in answers(tally, url, broker_url):
+        if isinstance(answer, FleetError):
+            tally.fault(f"{revision}: the console's {what}: {answer}")
+        else:
+            tally.check(answer or what == "schedule", f"{revision}: the console's {what} is empty")
 
 
 def upgrading(url: str) -> subprocess.Popen[bytes]:

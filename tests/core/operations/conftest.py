@@ -4,16 +4,45 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from celery import Celery
 
+from earthgazer_core.db.session import Database
+from earthgazer_core.operations.mailbox import Mailbox
+from earthgazer_core.operations.resume import Resumer
 from tests.campaigns.faulty_proxy import FaultyProxy
+from tests.core.operations.amqp_fleet import AmqpFleet, amqp_fleet
 from tests.core.recorder.conftest import _no_recorder_of_others, fleet
+from tests.core.recorder.fleet import ForeignFleet
+from tests.core.recorder.foreign_app import ForeignConfig
 
 __all__ = ["_no_recorder_of_others", "fleet"]
+
+
+@pytest.fixture
+def mailbox(fleet: ForeignFleet) -> Iterator[Mailbox]:
+    with closing(Mailbox(fleet.app)) as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def resumer(fleet: ForeignFleet) -> Resumer:
+    return Resumer(fleet.database, fleet.app, encryption_key=fleet.config.encryption_key)
+
+
+@pytest.fixture
+def rabbit_fleet(
+    rabbitmq_url: str, broker_url: str, migrated_database_url: str, database: Database, tmp_path: Path
+) -> Iterator[AmqpFleet]:
+    """The foreign app with RabbitMQ as its broker and Redis for its results."""
+    config = ForeignConfig(rabbitmq_url, migrated_database_url, tmp_path, result_url=broker_url)
+    with amqp_fleet(config, database) as fleet:
+        yield fleet
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from celery import chain
 from click.testing import CliRunner
 
 from earthgazer_core.cli.main import cli
-from earthgazer_core.db.session import Database
 from earthgazer_core.errors import RefusedError
 from earthgazer_core.operations.doctor import FleetAccess, Severity, diagnose, explain_task
 from earthgazer_core.operations.queues.pause import pause
@@ -20,21 +18,16 @@ from earthgazer_core.operations.republish import publish
 from earthgazer_core.operations.retry import Retrier
 from earthgazer_core.operations.revoke import revoke
 from earthgazer_core.operations.workers import ping, survey
-from tests.core.operations.amqp_fleet import AmqpFleet, amqp_fleet, plain_channel
+from tests.core.operations.amqp_fleet import AmqpFleet, plain_channel
 from tests.core.recorder.fleet import eventually
-from tests.core.recorder.foreign_app import ForeignConfig
 from tests.rabbitmq import RabbitServer
 
 pytestmark = pytest.mark.fleet
 
 
 @pytest.fixture
-def fleet(
-    rabbitmq_url: str, broker_url: str, migrated_database_url: str, database: Database, tmp_path: Path
-) -> Iterator[AmqpFleet]:
-    config = ForeignConfig(rabbitmq_url, migrated_database_url, tmp_path, result_url=broker_url)
-    with amqp_fleet(config, database) as fleet:
-        yield fleet
+def fleet(rabbit_fleet: AmqpFleet) -> AmqpFleet:
+    return rabbit_fleet
 
 
 def test_workers_answer_and_the_mailbox_leaves_nothing(fleet: AmqpFleet, rabbitmq: RabbitServer) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import socket
 import struct
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -77,13 +79,21 @@ def test_who_finds_much_waiting_is_behind_until_it_is_read(
 
 
 def test_who_waits_for_a_burst_is_not_behind_however_large_it_is(
-    subscription: RedisSubscription, redis_client: redis.Redis
+    subscription: RedisSubscription, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    has_looked, looks = threading.Event(), subscription._holds_more
+
+    def look(link: socket.socket) -> bool:
+        found = looks(link)
+        has_looked.set()
+        return found
+
+    monkeypatch.setattr(subscription, "_holds_more", look)
     with ThreadPoolExecutor(1) as pool:
         for _ in range(5):
+            has_looked.clear()
             reading = pool.submit(subscription.read, 30.0)
-            until(reading.running)
-            time.sleep(0.05)  # it has looked whether anything is there, and waits
+            assert has_looked.wait(30.0)
             publish(redis_client, 12)
             assert reading.result(30.0)
             assert not subscription.is_behind

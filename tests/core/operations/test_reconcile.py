@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -22,12 +21,6 @@ from earthgazer_core.operations.retry import Retrier
 from tests.core.recorder.fleet import ForeignFleet, eventually
 
 pytestmark = pytest.mark.fleet
-
-
-@pytest.fixture
-def mailbox(fleet: ForeignFleet) -> Iterator[Mailbox]:
-    with closing(Mailbox(fleet.app)) as mailbox:
-        yield mailbox
 
 
 def run(

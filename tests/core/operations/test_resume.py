@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,18 +20,6 @@ from earthgazer_core.operations.runs import show_run
 from tests.core.recorder.fleet import ForeignFleet, eventually, recorder_of
 
 pytestmark = pytest.mark.fleet
-
-
-@pytest.fixture
-def resumer(fleet: ForeignFleet) -> Resumer:
-    return Resumer(fleet.database, fleet.app, encryption_key=fleet.config.encryption_key)
-
-
-@pytest.fixture
-def mailbox(fleet: ForeignFleet) -> Iterator[Mailbox]:
-    mailbox = Mailbox(fleet.app)
-    yield mailbox
-    mailbox.close()
 
 
 def state_of(fleet: ForeignFleet, run_id: str) -> str:

@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from celery import chain, chord, group
 
 from earthgazer_core import recorder
-from earthgazer_core.db.session import Database
 from earthgazer_core.errors import RefusedError
 from earthgazer_core.operations.cancel import cancel_run
 from earthgazer_core.operations.mailbox import Mailbox
 from earthgazer_core.operations.resume import Resumer
-from tests.core.operations.amqp_fleet import amqp_fleet
+from tests.core.operations.amqp_fleet import AmqpFleet
 from tests.core.operations.test_resume import modes, until_resumable, until_run, until_running
 from tests.core.recorder.fleet import ForeignFleet, eventually
-from tests.core.recorder.foreign_app import ForeignConfig
 
 pytestmark = pytest.mark.fleet
 
 Shape = Callable[[ForeignFleet, Any, Any], Any]
 """Makes a canvas of a first part, and of what is to come out of the middle of several."""
-
-
-@pytest.fixture
-def resumer(fleet: ForeignFleet) -> Resumer:
-    return Resumer(fleet.database, fleet.app, encryption_key=fleet.config.encryption_key)
-
-
-@pytest.fixture
-def mailbox(fleet: ForeignFleet) -> Iterator[Mailbox]:
-    mailbox = Mailbox(fleet.app)
-    yield mailbox
-    mailbox.close()
 
 
 def several(fleet: ForeignFleet, one: Any) -> Any:
@@ -146,22 +131,19 @@ def test_a_run_that_was_cancelled_before_and_in_a_group_runs_each_once(
     )
 
 
-def test_a_body_that_is_a_group_runs_again_on_rabbitmq(
-    rabbitmq_url: str, broker_url: str, migrated_database_url: str, database: Database, tmp_path: Path
-) -> None:
+def test_a_body_that_is_a_group_runs_again_on_rabbitmq(rabbit_fleet: AmqpFleet) -> None:
     """Its tasks were revoked by way of that broker, on two workers."""
-    config = ForeignConfig(rabbitmq_url, migrated_database_url, tmp_path, result_url=broker_url)
-    with amqp_fleet(config, database) as fleet:
-        for name in ("one", "two"):
-            fleet.start_worker(concurrency=1, name=name)
-        resumer = Resumer(fleet.database, fleet.app)
-        needs = fleet.app.tasks["steps.needs"]
-        with recorder.run_scope("several") as run_id:
-            body_is_a_group(fleet, needs.si(4, flag="before"), fleet.app.tasks["steps.look"].si(2)).delay()
-        until_run(fleet, run_id, "failed")
-        eventually(lambda: fleet.log.count("flagged as revoked") == 2, "both workers told")
-        eventually(lambda: modes(resumer, run_id)["in place"] == 1, f"one: {resumer.plan(run_id)}")
-        fleet.raise_flag("before")
-        assert len(resumer.resume(run_id).sent) == 1
-        nothing_is_left(fleet, resumer, run_id)
-        assert fleet.journal() == Counter({"needs 4": 2, "add 5 0": 1, "look 1": 1, "look 2": 1, "look 3": 1})
+    fleet = rabbit_fleet
+    for name in ("one", "two"):
+        fleet.start_worker(concurrency=1, name=name)
+    resumer = Resumer(fleet.database, fleet.app)
+    needs = fleet.app.tasks["steps.needs"]
+    with recorder.run_scope("several") as run_id:
+        body_is_a_group(fleet, needs.si(4, flag="before"), fleet.app.tasks["steps.look"].si(2)).delay()
+    until_run(fleet, run_id, "failed")
+    eventually(lambda: fleet.log.count("flagged as revoked") == 2, "both workers told")
+    eventually(lambda: modes(resumer, run_id)["in place"] == 1, f"one: {resumer.plan(run_id)}")
+    fleet.raise_flag("before")
+    assert len(resumer.resume(run_id).sent) == 1
+    nothing_is_left(fleet, resumer, run_id)
+    assert fleet.journal() == Counter({"needs 4": 2, "add 5 0": 1, "look 1": 1, "look 2": 1, "look 3": 1})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,13 +24,6 @@ pytestmark = pytest.mark.fleet
 @pytest.fixture
 def retrier(fleet: ForeignFleet) -> Retrier:
     return Retrier(fleet.database, fleet.app, encryption_key=fleet.config.encryption_key)
-
-
-@pytest.fixture
-def mailbox(fleet: ForeignFleet) -> Iterator[Mailbox]:
-    mailbox = Mailbox(fleet.app)
-    yield mailbox
-    mailbox.close()
 
 
 def by_name(fleet: ForeignFleet, name: str) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,13 +17,6 @@ from earthgazer_core.operations.runs import list_runs, show_run
 from tests.core.recorder.fleet import ForeignFleet, eventually
 
 pytestmark = pytest.mark.fleet
-
-
-@pytest.fixture
-def mailbox(fleet: ForeignFleet) -> Iterator[Mailbox]:
-    mailbox = Mailbox(fleet.app)
-    yield mailbox
-    mailbox.close()
 
 
 def test_each_worker_answers(fleet: ForeignFleet, mailbox: Mailbox) -> None:

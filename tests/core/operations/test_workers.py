@@ -19,13 +19,6 @@ pytestmark = pytest.mark.fleet
 
 
 @pytest.fixture
-def mailbox(fleet: ForeignFleet) -> Iterator[Mailbox]:
-    mailbox = Mailbox(fleet.app)
-    yield mailbox
-    mailbox.close()
-
-
-@pytest.fixture
 def control(fleet: ForeignFleet, mailbox: Mailbox) -> Iterator[WorkerControl]:
     with WorkerControl(fleet.app, mailbox) as control:
         yield control

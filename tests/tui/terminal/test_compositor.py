@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from rich.color import ColorSystem
 from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 from textual.errors import NoWidget
+from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -44,6 +47,12 @@ class PaintedApp(FramedApp[None]):
     def painted(self) -> list[str]:
         return ["".join(texts).rstrip() for texts, _ in self._picture._wanted]
 
+    def has_settled(self) -> bool:
+        """Whether everything is painted, and nothing that was asked for is still to be done."""
+        screen = self.screen
+        is_due = screen._layout_required or screen._repaint_required or screen._dirty_widgets
+        return "over it" in self.painted() and not is_due and not screen._callbacks
+
     def meant(self) -> list[str]:
         return [strip.text.rstrip() for strip in self.screen._compositor.render_strips()]
 
@@ -55,14 +64,14 @@ def app() -> PaintedApp:
 
 async def test_a_widget_that_went_is_painted_over_whoever_asked_for_a_place(app: PaintedApp) -> None:
     async with app.run_test() as pilot:
-        await pilot.pause(0.1)
-        assert "over it" in "\n".join(app.painted())
+        await until(pilot, app.has_settled)
         with app.batch_update():
             await app.query_one("#over").remove()
             ask_for_a_place(app)
-        await pilot.pause(0.2)
+            has_laid_out = next_layout(app)
+        await until(pilot, has_laid_out.is_set)
         assert app.painted() == app.meant()
-        assert "over it" not in "\n".join(app.painted())
+        assert "over it" not in app.painted()
 
 
 async def test_a_widget_that_came_is_told_its_size_whoever_asked_for_a_place(app: PaintedApp) -> None:
@@ -72,13 +81,27 @@ async def test_a_widget_that_came_is_told_its_size_whoever_asked_for_a_place(app
 
     sizes: list[int] = []
     async with app.run_test() as pilot:
-        await pilot.pause(0.1)
+        await until(pilot, app.has_settled)
         with app.batch_update():
             await app.mount(Sized("late"))
             ask_for_a_place(app)
-        await pilot.pause(0.2)
+        await until(pilot, lambda: sizes)
         assert sizes == [1]
         assert app.painted() == app.meant()
+
+
+async def until(pilot: Pilot[None], is_so: Callable[[], object]) -> None:
+    async with asyncio.timeout(20.0):
+        while not is_so():
+            await pilot.pause(0.02)
+
+
+def next_layout(app: PaintedApp) -> asyncio.Event:
+    """Return what is set as soon as the next layout is painted."""
+    event = asyncio.Event()
+    screen = app.screen
+    screen.screen_layout_refresh_signal.subscribe(screen, lambda _: event.set(), immediate=True)
+    return event
 
 
 def ask_for_a_place(app: PaintedApp) -> None:

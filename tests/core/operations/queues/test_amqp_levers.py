@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
 from celery import Celery
 from kombu import Connection, Queue
 
-from earthgazer_core.db.session import Database
 from earthgazer_core.errors import (
     InvalidInputError,
     NotFoundError,
@@ -29,21 +26,16 @@ from earthgazer_core.operations.queues.pause import enforce, pause, resume
 from earthgazer_core.operations.queues.peek import find, held, peek
 from earthgazer_core.operations.queues.purge import preview_purge, purge
 from earthgazer_core.operations.queues.remove import remove
-from tests.core.operations.amqp_fleet import AmqpFleet, amqp_fleet, plain_channel
+from tests.core.operations.amqp_fleet import AmqpFleet, plain_channel
 from tests.core.recorder.fleet import ROOT, eventually
-from tests.core.recorder.foreign_app import ForeignConfig
 from tests.rabbitmq import RabbitServer
 
 pytestmark = pytest.mark.fleet
 
 
 @pytest.fixture
-def fleet(
-    rabbitmq_url: str, broker_url: str, migrated_database_url: str, database: Database, tmp_path: Path
-) -> Iterator[AmqpFleet]:
-    config = ForeignConfig(rabbitmq_url, migrated_database_url, tmp_path, result_url=broker_url)
-    with amqp_fleet(config, database) as fleet:
-        yield fleet
+def fleet(rabbit_fleet: AmqpFleet) -> AmqpFleet:
+    return rabbit_fleet
 
 
 def declare(fleet: AmqpFleet, queue: str, **options: Any) -> None:

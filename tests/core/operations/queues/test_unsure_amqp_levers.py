@@ -19,7 +19,6 @@ from kombu import Connection, Queue
 
 from earthgazer_core.cli.main import cli
 from earthgazer_core.cli.output import UNREACHABLE
-from earthgazer_core.db.session import Database
 from earthgazer_core.errors import ServiceUnavailableError, UnsureError
 from earthgazer_core.operations.amqp import link
 from earthgazer_core.operations.amqp.walk import Held, Walk
@@ -31,9 +30,8 @@ from earthgazer_core.operations.queues.peek import peek
 from earthgazer_core.operations.queues.purge import preview_purge, purge
 from earthgazer_core.operations.queues.remove import remove
 from tests.campaigns.faulty_proxy import FaultyProxy
-from tests.core.operations.amqp_fleet import AmqpFleet, amqp_fleet
+from tests.core.operations.amqp_fleet import AmqpFleet
 from tests.core.recorder.fleet import eventually
-from tests.core.recorder.foreign_app import ForeignConfig
 from tests.rabbitmq import RabbitServer
 
 pytestmark = pytest.mark.fleet
@@ -54,12 +52,8 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def fleet(
-    rabbitmq_url: str, broker_url: str, migrated_database_url: str, database: Database, tmp_path: Path
-) -> Iterator[AmqpFleet]:
-    config = ForeignConfig(rabbitmq_url, migrated_database_url, tmp_path, result_url=broker_url)
-    with amqp_fleet(config, database) as fleet:
-        yield fleet
+def fleet(rabbit_fleet: AmqpFleet) -> AmqpFleet:
+    return rabbit_fleet
 
 
 @pytest.fixture
